@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// OpenSSL's EVP interface cannot export a state that is half way through; the low-level one can. It is deprecated, not
+// gone, and uses the same SHA extensions of the processor.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#define XXH_INLINE_ALL
+
+#include <nai/digest/hasher.hpp>
+
+#include <openssl/sha.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <nai/util/text.hpp>
+
+namespace nai::digest {
+
+namespace {
+
+void init(SHA256_CTX& state) { SHA256_Init(&state); }
+void init(SHA_CTX& state) { SHA1_Init(&state); }
+
+void update_with(SHA256_CTX& state, std::span<const std::byte> data) {
+  SHA256_Update(&state, data.data(), data.size());
+}
+void update_with(SHA_CTX& state, std::span<const std::byte> data) {
+  SHA1_Update(&state, data.data(), data.size());
+}
+
+std::string finish(SHA256_CTX state) {
+  std::array<std::byte, SHA256_DIGEST_LENGTH> value{};
+  SHA256_Final(reinterpret_cast<unsigned char*>(value.data()), &state);
+  return util::to_hex(value);
+}
+std::string finish(SHA_CTX state) {
+  std::array<std::byte, SHA_DIGEST_LENGTH> value{};
+  SHA1_Final(reinterpret_cast<unsigned char*>(value.data()), &state);
+  return util::to_hex(value);
+}
+
+// The chaining words, in the order of the standard.
+std::vector<SHA_LONG> words(const SHA256_CTX& state) {
+  return {std::begin(state.h), std::end(state.h)};
+}
+std::vector<SHA_LONG> words(const SHA_CTX& state) {
+  return {state.h0, state.h1, state.h2, state.h3, state.h4};
+}
+
+void set_words(SHA256_CTX& state, std::span<const SHA_LONG> values) {
+  std::copy(values.begin(), values.end(), std::begin(state.h));
+}
+void set_words(SHA_CTX& state, std::span<const SHA_LONG> values) {
+  state.h0 = values[0];
+  state.h1 = values[1];
+  state.h2 = values[2];
+  state.h3 = values[3];
+  state.h4 = values[4];
+}
+
+// Both states count the bits seen in two words and hold the unprocessed tail of less than one block in `data`.
+constexpr std::size_t k_block = 64;
+
+template <typename State>
+void set_tail(State& state, std::uint64_t total_bytes, std::span<const std::byte> tail) {
+  const std::uint64_t bits = total_bytes * 8;
+  state.Nl = static_cast<SHA_LONG>(bits & 0xFFFFFFFFU);
+  state.Nh = static_cast<SHA_LONG>(bits >> 32U);
+  state.num = static_cast<unsigned>(tail.size());
+  std::copy(tail.begin(), tail.end(), reinterpret_cast<std::byte*>(state.data));
+}
+
+std::string checked(const std::string& text) {
+  return fmt::format("{};{:016x}", text, XXH3_64bits(text.data(), text.size()));
+}
+
+}  // namespace
+
+struct Hasher::State {
+  Algorithm algorithm;
+  std::uint64_t size;
+  std::uint64_t position = 0;
+  std::uint64_t prefix_bytes = 0;  // hashed in front of the content
+  std::variant<SHA256_CTX, SHA_CTX> sha;
+};
+
+Hasher::Hasher(Algorithm algorithm, std::uint64_t size)
+    : m_state(std::make_unique<State>(State{.algorithm = algorithm, .size = size, .sha = {}})) {
+  if (algorithm == Algorithm::git_blob_sha1) {
+    m_state->sha.emplace<SHA_CTX>();
+  }
+  std::visit([](auto& sha) { init(sha); }, m_state->sha);
+  if (algorithm == Algorithm::git_blob_sha1) {
+    // https://git-scm.com/book/en/v2/Git-Internals-Git-Objects, "Object Storage"
+    const std::string header = fmt::format("blob {}", size);
+    const auto bytes = std::as_bytes(std::span(header.c_str(), header.size() + 1));
+    m_state->prefix_bytes = bytes.size();
+    std::visit([&](auto& sha) { update_with(sha, bytes); }, m_state->sha);
+  }
+}
+
+Hasher::Hasher(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Hasher::~Hasher() = default;
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+
+void Hasher::update(std::span<const std::byte> data) {
+  std::visit([&](auto& sha) { update_with(sha, data); }, m_state->sha);
+  m_state->position += data.size();
+}
+
+std::uint64_t Hasher::position() const { return m_state->position; }
+
+Digest Hasher::digest() const {
+  const std::string hex = std::visit([](const auto& sha) { return finish(sha); }, m_state->sha);
+  return *Digest::from_hex(m_state->algorithm, hex);
+}
+
+std::string Hasher::save() const {
+  const auto describe = [&](const auto& sha) {
+    std::string text = fmt::format("{};{};{};", name(m_state->algorithm), m_state->size,
+                                   m_state->position);
+    for (const SHA_LONG word : words(sha)) {
+      text += fmt::format("{:08x}", word);
+    }
+    const auto tail = std::as_bytes(std::span(sha.data)).first(sha.num);
+    return checked(text + ";" + util::to_hex(tail));
+  };
+  return std::visit(describe, m_state->sha);
+}
+
+std::optional<Hasher> Hasher::restore(Algorithm algorithm, std::uint64_t size,
+                                      std::string_view saved) {
+  const auto parts = util::split(saved, ';');
+  if (parts.size() != 6 || parts[0] != name(algorithm) || util::parse_decimal(parts[1]) != size ||
+      checked(std::string(saved.substr(0, saved.rfind(';')))) != saved) {
+    return std::nullopt;
+  }
+  Hasher hasher(algorithm, size);
+  State& state = *hasher.m_state;
+  const auto position = util::parse_decimal(parts[2]);
+  const auto tail = util::from_hex(parts[4]);
+  std::vector<SHA_LONG> values;
+  for (std::size_t at = 0; at + 8 <= parts[3].size(); at += 8) {
+    values.push_back(
+        static_cast<SHA_LONG>(std::stoul(std::string(parts[3].substr(at, 8)), nullptr, 16)));
+  }
+  const auto expected_words =
+      std::visit([](const auto& sha) { return words(sha).size(); }, state.sha);
+  if (!position || *position > size || !tail || values.size() != expected_words ||
+      tail->size() != (*position + state.prefix_bytes) % k_block) {
+    return std::nullopt;
+  }
+  state.position = *position;
+  std::visit(
+      [&](auto& sha) {
+        set_words(sha, values);
+        set_tail(sha, *position + state.prefix_bytes, *tail);
+      },
+      state.sha);
+  return hasher;
+}
+
+std::uint64_t block_checksum(std::span<const std::byte> data) {
+  return XXH3_64bits(data.data(), data.size());
+}
+
+}  // namespace nai::digest
