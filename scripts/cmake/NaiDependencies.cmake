@@ -85,7 +85,6 @@ find_path(NAI_XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 add_library(nai_xxhash INTERFACE)
 target_include_directories(nai_xxhash SYSTEM INTERFACE "${NAI_XXHASH_INCLUDE_DIR}")
-target_compile_definitions(nai_xxhash INTERFACE XXH_INLINE_ALL)
 
 include(NaiCurl)
 if(NAI_TEST_SUITES)
