@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace nai::storage {
+
+// Where everything lies on the volume. Pure path arithmetic.
+class Layout {
+ public:
+  explicit Layout(std::filesystem::path mount);
+
+  [[nodiscard]] const std::filesystem::path& mount() const { return m_mount; }
+  // What is served: only verified files, ever.
+  [[nodiscard]] std::filesystem::path model_files() const { return m_mount / "model-files"; }
+  [[nodiscard]] std::filesystem::path model_file(std::string_view path) const;
+  // Work in progress; removed at the end of a successful run.
+  [[nodiscard]] std::filesystem::path hf_cache() const { return m_mount / "hf_cache"; }
+  [[nodiscard]] std::filesystem::path work() const { return hf_cache() / "work"; }
+  [[nodiscard]] std::filesystem::path partial(std::string_view path) const;
+  [[nodiscard]] std::filesystem::path journal(std::string_view path) const;
+  [[nodiscard]] std::filesystem::path published_log() const { return work() / "published"; }
+  // What outlives a run: the record and the lease.
+  [[nodiscard]] std::filesystem::path state() const { return m_mount / ".nai"; }
+  [[nodiscard]] std::filesystem::path record() const { return state() / "record.json"; }
+  [[nodiscard]] std::filesystem::path superseded_record() const {
+    return state() / "record.superseded.json";
+  }
+  [[nodiscard]] std::filesystem::path lease() const { return state() / "lease"; }
+
+ private:
+  std::filesystem::path m_mount;
+};
+
+}  // namespace nai::storage

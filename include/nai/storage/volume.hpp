@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <nai/storage/inventory.hpp>
+#include <nai/storage/layout.hpp>
+#include <nai/storage/partial_file.hpp>
+#include <nai/storage/record.hpp>
+#include <nai/util/log.hpp>
+
+namespace nai::storage {
+
+// The mounted volume: the one object through which a run touches it. The constructor touches nothing.
+class Volume {
+ public:
+  Volume(std::filesystem::path mount, util::Log& log);
+
+  [[nodiscard]] const Layout& layout() const { return m_layout; }
+
+  // Throws Error{usage} when the mount is not there or is no directory.
+  void check_mount() const;
+  // Makes the directory of the lease and the record.
+  void prepare_state();
+  // Makes model-files and hf_cache; returns those that were not there before, in that order.
+  std::vector<std::filesystem::path> prepare_directories();
+
+  // The completion record, if the volume holds what it says: every file of the recorded size and modification time.
+  [[nodiscard]] std::optional<Record> complete_record() const;
+  // From here on the volume does not count as complete until finish(). Idempotent.
+  void begin_changes();
+
+  // Loaded at first use.
+  [[nodiscard]] Inventory& inventory();
+  [[nodiscard]] std::unique_ptr<PartialFile> open_partial(const FileIdentity& file, bool journaled);
+  // Publishes and notes it.
+  void publish(PartialFile& partial);
+
+  // Removes files of earlier revisions, makes all directories durable, writes the record. `files` in it are filled in here
+  // from `paths`. Returns the number of files removed.
+  std::size_t finish(Record record, const std::vector<std::string>& paths);
+  // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed files of NFS) is logged.
+  bool remove_hf_cache();
+
+  // Bytes that statvfs calls available to us; advice only, some servers lie.
+  [[nodiscard]] std::optional<std::uint64_t> available_bytes() const;
+
+ private:
+  Layout m_layout;
+  util::Log& m_log;
+  std::unique_ptr<Inventory> m_inventory;
+};
+
+}  // namespace nai::storage

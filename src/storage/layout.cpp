@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/storage/layout.hpp>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <nai/digest/hasher.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+// A file name that a person can match with the file it stands for and that no two paths share.
+std::string work_name(std::string_view path) {
+  constexpr std::size_t k_readable = 100;
+  std::string name(path.substr(path.size() - std::min(path.size(), k_readable)));
+  const auto unusual = [](char c) {
+    return !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+           c != '.' && c != '-' && c != '_';
+  };
+  std::replace_if(name.begin(), name.end(), unusual, '_');
+  return fmt::format("{}.{:016x}", name, digest::block_checksum(std::as_bytes(std::span(path))));
+}
+
+}  // namespace
+
+Layout::Layout(std::filesystem::path mount) : m_mount(std::move(mount)) {}
+
+std::filesystem::path Layout::model_file(std::string_view path) const {
+  return model_files() / path;
+}
+
+std::filesystem::path Layout::partial(std::string_view path) const {
+  return work() / (work_name(path) + ".part");
+}
+
+std::filesystem::path Layout::journal(std::string_view path) const {
+  return work() / (work_name(path) + ".journal");
+}
+
+}  // namespace nai::storage

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/storage/partial_file.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "model_directory.hpp"
+#include <nai/util/error.hpp>
+#include <nai/util/units.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+// Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full volume shows before hours
+// of transfer. Never posix_fallocate: where the file system cannot, it writes the whole file.
+void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path& path) {
+  if (size == 0) {
+    return;
+  }
+  if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) == 0) {
+    return;
+  }
+  const int problem = errno;
+  if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
+    throw util::storage_error(
+        fmt::format("cannot reserve {} for {}", util::format_bytes(size), path.string()), problem);
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
+    throw util::storage_error(fmt::format("cannot set the size of {}", path.string()), errno);
+  }
+}
+
+bool checksum_fits(const util::Fd& fd, const JournaledBlock& block,
+                   const std::filesystem::path& path) {
+  std::vector<std::byte> data(block.range.length);
+  return util::read_at(fd, data, block.range.offset, path) == data.size() &&
+         digest::block_checksum(data) == block.checksum;
+}
+
+std::uint64_t size_of(const util::Fd& fd, const std::filesystem::path& path) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    throw util::storage_error(fmt::format("cannot examine {}", path.string()), errno);
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+}  // namespace
+
+PartialFile::PartialFile(const Layout& layout, FileIdentity file)
+    : m_file(std::move(file)),
+      m_path(layout.partial(m_file.path)),
+      m_journal_path(layout.journal(m_file.path)),
+      m_hasher(m_file.digest.algorithm(), m_file.size) {}
+
+std::unique_ptr<PartialFile> PartialFile::open(const Layout& layout, const FileIdentity& file,
+                                               bool journaled, util::Log& log) {
+  std::unique_ptr<PartialFile> partial(new PartialFile(layout, file));
+  partial->m_journaled = journaled;
+  if (journaled && partial->restore(log)) {
+    return partial;
+  }
+  partial->start_afresh();
+  return partial;
+}
+
+bool PartialFile::restore(util::Log& log) {
+  Journal::Loaded loaded = Journal::load(m_journal_path, m_file);
+  auto existing = util::open_existing(m_path, O_RDWR | O_NOFOLLOW);
+  if (loaded.content && existing && size_of(*existing, m_path) != m_file.size) {
+    loaded.content.reset();
+    loaded.discarded = "the partial file beside it has another size";
+  }
+  if (!loaded.content || !existing) {
+    if (!loaded.discarded.empty()) {
+      log.warning("checkpoint_discarded",
+                  fmt::format("discarding the checkpoint of {}: {}; the file is fetched from the start",
+                              m_file.path, loaded.discarded),
+                  {{"path", m_file.path}, {"reason", loaded.discarded}});
+    }
+    return false;
+  }
+  m_fd = std::move(*existing);
+  std::erase_if(loaded.content->unsynced, [&](const JournaledBlock& block) {
+    return !checksum_fits(m_fd, block, m_path);
+  });
+  m_present = loaded.content->durable;
+  for (const JournaledBlock& block : loaded.content->unsynced) {
+    m_present.add(block.range);
+    m_unsynced_bytes += block.range.length;
+  }
+  m_journal = Journal::create(m_journal_path, m_file, *loaded.content);
+  if (loaded.content->hasher) {
+    m_hasher = std::move(*loaded.content->hasher);
+  }
+  return true;
+}
+
+void PartialFile::start_afresh() {
+  // The journal goes first: it must never stand beside content that it does not describe.
+  m_journal.reset();
+  if (::unlink(m_journal_path.c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", m_journal_path.string()), errno);
+  }
+  // A new inode: whoever may still write to the old one does not reach this file.
+  if (::unlink(m_path.c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", m_path.string()), errno);
+  }
+  m_fd = util::open_file(m_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
+  reserve(m_fd, m_file.size, m_path);
+  m_present = {};
+  m_unsynced_bytes = 0;
+  m_hasher = digest::Hasher(m_file.digest.algorithm(), m_file.size);
+  if (m_journaled) {
+    m_journal = Journal::create(m_journal_path, m_file, {});
+  }
+}
+
+util::RangeSet PartialFile::present() const {
+  const std::scoped_lock lock(m_mutex);
+  return m_present;
+}
+
+std::uint64_t PartialFile::contiguous_end(std::uint64_t offset) const {
+  const std::scoped_lock lock(m_mutex);
+  return m_present.contiguous_end(offset);
+}
+
+void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
+  const util::ByteRange range{offset, data.size()};
+  {
+    const std::shared_lock gate(m_write_gate);
+    refuse_after_failure();
+    try {
+      util::write_all_at(m_fd, data, offset, m_path);
+      if (m_journal) {
+        m_journal->append_block({range, digest::block_checksum(data)});
+      }
+    } catch (...) {
+      m_failed = true;
+      throw;
+    }
+  }
+  m_unsynced_bytes += data.size();
+  const std::scoped_lock lock(m_mutex);
+  m_present.add(range);
+}
+
+void PartialFile::read(std::span<std::byte> data, std::uint64_t offset) const {
+  if (util::read_at(m_fd, data, offset, m_path) != data.size()) {
+    throw util::Error(util::ErrorKind::storage,
+                      fmt::format("cannot read back {}: it is shorter than what was written to it",
+                                  m_path.string()));
+  }
+}
+
+void PartialFile::sync(const digest::Hasher& verified) {
+  if (!m_journal || m_unsynced_bytes == 0) {
+    return;
+  }
+  refuse_after_failure();
+  const std::uint64_t covered_bytes = m_unsynced_bytes;
+  const std::uint64_t covered = m_journal->position();
+  sync_content();
+  try {
+    m_journal->append_sync(covered, verified);
+  } catch (...) {
+    m_failed = true;
+    throw;
+  }
+  m_unsynced_bytes -= covered_bytes;
+}
+
+void PartialFile::sync_content() {
+  try {
+    util::sync_data(m_fd, m_path);
+  } catch (...) {
+    m_failed = true;
+    throw;
+  }
+  // Waits for the writes that were under way, so that the failure of one of them is known here: the kernel may have told it
+  // of a lost write and then told fdatasync that all is well.
+  const std::unique_lock gate(m_write_gate);
+  refuse_after_failure();
+}
+
+void PartialFile::reset() {
+  const std::unique_lock gate(m_write_gate);
+  const std::scoped_lock lock(m_mutex);
+  refuse_after_failure();
+  start_afresh();
+}
+
+void PartialFile::refuse_after_failure() const {
+  if (m_failed) {
+    throw util::Error(util::ErrorKind::storage,
+                      fmt::format("cannot write {}: an earlier write to it failed", m_path.string()));
+  }
+}
+
+void PartialFile::publish(const Layout& layout) {
+  refuse_after_failure();
+  // Readers run under other user ids. EPERM is usual where the export squashes root.
+  static_cast<void>(::fchmod(m_fd.get(), 0644));
+  sync_content();
+  refuse_if_replaced();
+  make_parent_directories(layout.model_files(), m_file.path);
+  const auto target = layout.model_file(m_file.path);
+  if (::rename(m_path.c_str(), target.c_str()) != 0) {
+    throw util::storage_error(fmt::format("cannot move a verified file to {}", target.string()),
+                              errno);
+  }
+  if (m_journal) {
+    util::sync_directory(target.parent_path());
+    m_journal.reset();
+    static_cast<void>(::unlink(m_journal_path.c_str()));
+  }
+}
+
+// On NFS v3 writes to a file that another client removed succeed until the end, and a rename by another client leaves us
+// writing to a file of another name.
+void PartialFile::refuse_if_replaced() const {
+  struct stat open_file {};
+  const auto by_name = util::stat_path(m_path);
+  if (::fstat(m_fd.get(), &open_file) != 0 || !by_name || by_name->st_ino != open_file.st_ino ||
+      by_name->st_dev != open_file.st_dev ||
+      static_cast<std::uint64_t>(by_name->st_size) != m_file.size) {
+    throw util::Error(util::ErrorKind::storage,
+                      fmt::format("cannot publish {}: {} was removed or replaced while it was being "
+                                  "written; is another process using the volume?",
+                                  m_file.path, m_path.string()));
+  }
+}
+
+}  // namespace nai::storage

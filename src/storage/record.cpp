@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/storage/record.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "record_json.hpp"
+
+#include <nai/util/error.hpp>
+#include <nai/util/file.hpp>
+#include <nai/util/json.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+constexpr std::uint64_t k_format = 1;
+// 200 bytes a file and room for a million files.
+constexpr std::size_t k_max_record_bytes = std::size_t{256} << 20U;
+
+// Empty and a reason when the text is no record of ours.
+std::optional<Record> parse_record(std::string_view text, std::string& problem) {
+  const auto json = util::parse_json(text, &problem);
+  if (!json) {
+    return std::nullopt;
+  }
+  const auto format = util::unsigned_member(*json, "format");
+  if (format != k_format) {
+    problem = fmt::format("its format is {}, this program knows {}",
+                          format ? std::to_string(*format) : "missing", k_format);
+    return std::nullopt;
+  }
+  const auto text_of = [&](const char* name) {
+    return util::string_member(*json, name).value_or("");
+  };
+  Record record{.source = text_of("source"),
+                .revision = text_of("revision"),
+                .selection = text_of("selection"),
+                .model_name = text_of("model_name"),
+                .program = text_of("program"),
+                .completed_at = text_of("completed_at"),
+                .files = {}};
+  const nlohmann::json* files = util::member(*json, "files");
+  if (files == nullptr || !files->is_array()) {
+    problem = "it has no list of files";
+    return std::nullopt;
+  }
+  for (const nlohmann::json& entry : *files) {
+    auto file = recorded_file_from_json(entry);
+    if (!file) {
+      problem = fmt::format("its file entry {} is malformed", record.files.size() + 1);
+      return std::nullopt;
+    }
+    record.files.push_back(std::move(*file));
+  }
+  return record;
+}
+
+}  // namespace
+
+nlohmann::json to_json(const RecordedFile& file) {
+  return {{"path", file.path},
+          {"size", file.size},
+          {"digest", file.digest.to_string()},
+          {"modified_ns", file.modified_ns}};
+}
+
+std::optional<RecordedFile> recorded_file_from_json(const nlohmann::json& json) {
+  const auto path = util::string_member(json, "path");
+  const auto size = util::unsigned_member(json, "size");
+  const auto digest = digest::Digest::parse(util::string_member(json, "digest").value_or(""));
+  const nlohmann::json* modified = util::member(json, "modified_ns");
+  if (!path || !size || !digest || modified == nullptr || !modified->is_number_integer()) {
+    return std::nullopt;
+  }
+  return RecordedFile{*path, *size, *digest, modified->get<std::int64_t>()};
+}
+
+std::optional<Record> load_record(const std::filesystem::path& path, util::Log& log) {
+  std::string problem;
+  try {
+    const auto text = util::read_small_file(path, k_max_record_bytes);
+    if (!text) {
+      return std::nullopt;
+    }
+    if (auto record = parse_record(*text, problem)) {
+      return record;
+    }
+  } catch (const util::Error& error) {
+    problem = error.what();
+  }
+  log.warning("record_ignored",
+              fmt::format("ignoring the completion record {}: {}; files in place are checked again",
+                          path.string(), problem),
+              {{"path", path.string()}, {"reason", problem}});
+  return std::nullopt;
+}
+
+void save_record(const std::filesystem::path& path, const Record& record) {
+  nlohmann::json files = nlohmann::json::array();
+  for (const RecordedFile& file : record.files) {
+    files.push_back(to_json(file));
+  }
+  const nlohmann::json json = {{"format", k_format},
+                               {"source", record.source},
+                               {"revision", record.revision},
+                               {"selection", record.selection},
+                               {"model_name", record.model_name},
+                               {"program", record.program},
+                               {"completed_at", record.completed_at},
+                               {"files", std::move(files)}};
+  util::replace_file(path, json.dump(1) + "\n");
+}
+
+}  // namespace nai::storage

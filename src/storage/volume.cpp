@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/storage/volume.hpp>
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "model_directory.hpp"
+
+#include <nai/util/error.hpp>
+#include <nai/util/file.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+// root and every directory above one of the files, deepest last.
+std::set<std::filesystem::path> directories_of(const std::filesystem::path& root,
+                                               const std::vector<std::string>& paths) {
+  std::set<std::filesystem::path> result{root};
+  for (const std::string& path : paths) {
+    for (auto directory = (root / path).parent_path(); directory != root;
+         directory = directory.parent_path()) {
+      result.insert(directory);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Volume::Volume(std::filesystem::path mount, util::Log& log)
+    : m_layout(std::move(mount)), m_log(log) {}
+
+void Volume::check_mount() const {
+  struct stat status {};
+  const auto& mount = m_layout.mount();
+  if (::stat(mount.c_str(), &status) != 0) {
+    const int problem = errno;
+    if (problem == ENOENT || problem == ENOTDIR) {
+      throw util::Error(util::ErrorKind::usage,
+                        fmt::format("OUTPUT_MOUNT (--output-mount) is {}, which does not exist; "
+                                    "mount the volume there",
+                                    mount.string()));
+    }
+    throw util::storage_error(fmt::format("cannot use the volume {}", mount.string()), problem);
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    throw util::Error(util::ErrorKind::usage,
+                      fmt::format("OUTPUT_MOUNT (--output-mount) is {}, which is not a directory",
+                                  mount.string()));
+  }
+}
+
+void Volume::prepare_state() { util::make_directory(m_layout.state()); }
+
+std::vector<std::filesystem::path> Volume::prepare_directories() {
+  std::vector<std::filesystem::path> created;
+  for (const auto& directory : {m_layout.model_files(), m_layout.hf_cache()}) {
+    if (util::make_directory(directory)) {
+      created.push_back(directory);
+    }
+  }
+  util::make_directory(m_layout.work());
+  return created;
+}
+
+std::optional<Record> Volume::complete_record() const {
+  auto record = load_record(m_layout.record(), m_log);
+  if (!record) {
+    return std::nullopt;
+  }
+  const Inventory inventory(m_layout, m_log);
+  const auto in_place = [&](const RecordedFile& file) {
+    return inventory.state_of({file.path, file.size, file.digest}) == FileState::published;
+  };
+  const auto missing = std::find_if_not(record->files.begin(), record->files.end(), in_place);
+  if (missing == record->files.end()) {
+    return record;
+  }
+  m_log.warning("record_outdated",
+                fmt::format("{} is missing or was changed since the volume was completed; it is "
+                            "checked again",
+                            m_layout.model_file(missing->path).string()),
+                {{"path", missing->path}});
+  return std::nullopt;
+}
+
+void Volume::begin_changes() {
+  // Kept under another name: it still says which files are ours.
+  if (::rename(m_layout.record().c_str(), m_layout.superseded_record().c_str()) == 0) {
+    util::sync_directory(m_layout.state());
+  } else if (errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot rename {}", m_layout.record().string()), errno);
+  }
+}
+
+Inventory& Volume::inventory() {
+  if (!m_inventory) {
+    m_inventory = std::make_unique<Inventory>(m_layout, m_log);
+  }
+  return *m_inventory;
+}
+
+std::unique_ptr<PartialFile> Volume::open_partial(const FileIdentity& file, bool journaled) {
+  return PartialFile::open(m_layout, file, journaled, m_log);
+}
+
+void Volume::publish(PartialFile& partial) {
+  inventory().clear_way(partial.identity().path);
+  partial.publish(m_layout);
+  inventory().add(partial.identity());
+}
+
+std::size_t Volume::finish(Record record, const std::vector<std::string>& paths) {
+  const std::size_t removed = inventory().remove_all_but(paths);
+  for (const auto& directory : directories_of(m_layout.model_files(), paths)) {
+    util::sync_directory(directory);
+  }
+  util::sync_directory(m_layout.mount());
+  record.files = inventory().entries(paths);
+  save_record(m_layout.record(), record);
+  std::error_code ignored;
+  std::filesystem::remove(m_layout.superseded_record(), ignored);
+  return removed;
+}
+
+bool Volume::remove_hf_cache() {
+  // Let go of the published log first: NFS keeps the name of an open file.
+  m_inventory.reset();
+  std::error_code problem;
+  const bool existed = std::filesystem::remove_all(m_layout.hf_cache(), problem) > 0;
+  if (problem) {
+    m_log.warning("hf_cache_kept",
+                  fmt::format("cannot remove {} completely: {}; it does no harm and can be deleted",
+                              m_layout.hf_cache().string(), problem.message()),
+                  {{"path", m_layout.hf_cache().string()}, {"reason", problem.message()}});
+  }
+  return existed;
+}
+
+std::optional<std::uint64_t> Volume::available_bytes() const {
+  struct statvfs status {};
+  if (::statvfs(m_layout.mount().c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+}  // namespace nai::storage
