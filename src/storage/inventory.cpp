@@ -88,14 +88,14 @@ void Inventory::add(const FileIdentity& file) {
         fmt::format("{} disappeared after it was published; is another process using the volume?",
                     m_layout.model_file(file.path).string()));
   }
-  // The log saves a later run from reading the file again; losing its tail costs just that, so it is not synced.
+  // The log saves a later run from reading the file again; losing its tail costs just that, so it
+  // is not synced.
   const std::string line = "\n" + to_json(*entry).dump() + "\n";
   const std::scoped_lock lock(m_mutex);
   if (!m_published_log) {
-    m_published_log =
-        util::open_file(m_layout.published_log(), O_WRONLY | O_CREAT | O_NOFOLLOW);
-    m_published_log_size = static_cast<std::uint64_t>(
-        util::stat_path(m_layout.published_log()).value_or(struct stat{}).st_size);
+    m_published_log = util::open_file(m_layout.published_log(), O_WRONLY | O_CREAT | O_NOFOLLOW);
+    const auto status = util::stat_path(m_layout.published_log());
+    m_published_log_size = status ? static_cast<std::uint64_t>(status->st_size) : 0;
   }
   util::write_all_at(m_published_log, std::as_bytes(std::span(line)), m_published_log_size,
                      m_layout.published_log());

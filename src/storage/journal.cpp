@@ -35,7 +35,8 @@ std::string sealed(const std::string& body) {
 // The body of a sealed line (without its line feed); empty when the seal does not fit.
 std::optional<std::string_view> unsealed(std::string_view line) {
   const auto space = line.rfind(' ');
-  if (space == std::string_view::npos || line_checksum(line.substr(0, space)) != line.substr(space + 1)) {
+  if (space == std::string_view::npos ||
+      line_checksum(line.substr(0, space)) != line.substr(space + 1)) {
     return std::nullopt;
   }
   return line.substr(0, space);
@@ -141,8 +142,7 @@ class Replay {
 
   bool sync(std::string_view covered_text, std::string_view saved) {
     const auto covered = util::parse_decimal(covered_text);
-    auto hasher =
-        digest::Hasher::restore(m_file.digest.algorithm(), m_file.size, saved);
+    auto hasher = digest::Hasher::restore(m_file.digest.algorithm(), m_file.size, saved);
     if (!covered || !hasher) {
       return false;
     }

@@ -6,11 +6,13 @@
 
 namespace nai::storage {
 
-// Makes every directory above `root`/`path` that is missing. Refuses symbolic links and anything else that is not a
-// directory on the way, so that nothing is ever written outside `root`. Throws Error{storage or no_space}.
+// Makes every directory above `root`/`path` that is missing. Refuses symbolic links and anything
+// else that is not a directory on the way, so that nothing is ever written outside `root`. Throws
+// Error{storage or no_space}.
 void make_parent_directories(const std::filesystem::path& root, std::string_view path);
 
-// Removes the directories above `root`/`path`, from the deepest, as long as they are empty; never `root` itself.
+// Removes the directories above `root`/`path`, from the deepest, as long as they are empty; never
+// `root` itself.
 void remove_empty_parents(const std::filesystem::path& root, std::string_view path);
 
 // True when `root`/`path` can be reached without passing a symbolic link or a non-directory.

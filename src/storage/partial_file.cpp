@@ -10,16 +10,17 @@
 
 #include <fmt/format.h>
 
-#include "model_directory.hpp"
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
+#include "model_directory.hpp"
 
 namespace nai::storage {
 
 namespace {
 
-// Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full volume shows before hours
-// of transfer. Never posix_fallocate: where the file system cannot, it writes the whole file.
+// Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full
+// volume shows before hours of transfer. Never posix_fallocate: where the file system cannot, it
+// writes the whole file.
 void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path& path) {
   if (size == 0) {
     return;
@@ -80,17 +81,17 @@ bool PartialFile::restore(util::Log& log) {
   }
   if (!loaded.content || !existing) {
     if (!loaded.discarded.empty()) {
-      log.warning("checkpoint_discarded",
-                  fmt::format("discarding the checkpoint of {}: {}; the file is fetched from the start",
-                              m_file.path, loaded.discarded),
-                  {{"path", m_file.path}, {"reason", loaded.discarded}});
+      log.warning(
+          "checkpoint_discarded",
+          fmt::format("discarding the checkpoint of {}: {}; the file is fetched from the start",
+                      m_file.path, loaded.discarded),
+          {{"path", m_file.path}, {"reason", loaded.discarded}});
     }
     return false;
   }
   m_fd = std::move(*existing);
-  std::erase_if(loaded.content->unsynced, [&](const JournaledBlock& block) {
-    return !checksum_fits(m_fd, block, m_path);
-  });
+  std::erase_if(loaded.content->unsynced,
+                [&](const JournaledBlock& block) { return !checksum_fits(m_fd, block, m_path); });
   m_present = loaded.content->durable;
   for (const JournaledBlock& block : loaded.content->unsynced) {
     m_present.add(block.range);
@@ -185,8 +186,8 @@ void PartialFile::sync_content() {
     m_failed = true;
     throw;
   }
-  // Waits for the writes that were under way, so that the failure of one of them is known here: the kernel may have told it
-  // of a lost write and then told fdatasync that all is well.
+  // Waits for the writes that were under way, so that the failure of one of them is known here: the
+  // kernel may have told it of a lost write and then told fdatasync that all is well.
   const std::unique_lock gate(m_write_gate);
   refuse_after_failure();
 }
@@ -200,8 +201,9 @@ void PartialFile::reset() {
 
 void PartialFile::refuse_after_failure() const {
   if (m_failed) {
-    throw util::Error(util::ErrorKind::storage,
-                      fmt::format("cannot write {}: an earlier write to it failed", m_path.string()));
+    throw util::Error(
+        util::ErrorKind::storage,
+        fmt::format("cannot write {}: an earlier write to it failed", m_path.string()));
   }
 }
 
@@ -224,18 +226,19 @@ void PartialFile::publish(const Layout& layout) {
   }
 }
 
-// On NFS v3 writes to a file that another client removed succeed until the end, and a rename by another client leaves us
-// writing to a file of another name.
+// On NFS v3 writes to a file that another client removed succeed until the end, and a rename by
+// another client leaves us writing to a file of another name.
 void PartialFile::refuse_if_replaced() const {
   struct stat open_file {};
   const auto by_name = util::stat_path(m_path);
   if (::fstat(m_fd.get(), &open_file) != 0 || !by_name || by_name->st_ino != open_file.st_ino ||
       by_name->st_dev != open_file.st_dev ||
       static_cast<std::uint64_t>(by_name->st_size) != m_file.size) {
-    throw util::Error(util::ErrorKind::storage,
-                      fmt::format("cannot publish {}: {} was removed or replaced while it was being "
-                                  "written; is another process using the volume?",
-                                  m_file.path, m_path.string()));
+    throw util::Error(
+        util::ErrorKind::storage,
+        fmt::format("cannot publish {}: {} was removed or replaced while it was being "
+                    "written; is another process using the volume?",
+                    m_file.path, m_path.string()));
   }
 }
 

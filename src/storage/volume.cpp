@@ -71,14 +71,13 @@ std::vector<std::filesystem::path> Volume::prepare_directories() {
   return created;
 }
 
-std::optional<Record> Volume::complete_record() const {
+std::optional<Record> Volume::complete_record() {
   auto record = load_record(m_layout.record(), m_log);
   if (!record) {
     return std::nullopt;
   }
-  const Inventory inventory(m_layout, m_log);
   const auto in_place = [&](const RecordedFile& file) {
-    return inventory.state_of({file.path, file.size, file.digest}) == FileState::published;
+    return inventory().state_of({file.path, file.size, file.digest}) == FileState::published;
   };
   const auto missing = std::find_if_not(record->files.begin(), record->files.end(), in_place);
   if (missing == record->files.end()) {

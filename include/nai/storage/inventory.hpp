@@ -30,8 +30,8 @@ enum class FileState {
   absent,     // nothing there, or nothing that could be it
 };
 
-// The files below model-files that this program verified, from the completion record, a superseded record, and the log of
-// an unfinished run. Thread-safe.
+// The files below model-files that this program verified, from the completion record, a superseded
+// record, and the log of an unfinished run. Thread-safe.
 class Inventory {
  public:
   Inventory(const Layout& layout, util::Log& log);
@@ -39,10 +39,12 @@ class Inventory {
   [[nodiscard]] FileState state_of(const FileIdentity& file) const;
   // Notes a file that is now verified, in place and durable. Appends to the published log.
   void add(const FileIdentity& file);
-  // Removes files of ours that stand where `path` needs a directory, or below `path` where it needs a file.
+  // Removes files of ours that stand where `path` needs a directory, or below `path` where it needs
+  // a file.
   void clear_way(std::string_view path);
-  // Files that are ours by an earlier record and not among `wanted`: unchanged ones are removed, with directories that
-  // become empty; changed ones stay and are logged. Returns the number removed.
+  // Files that are ours by an earlier record and not among `wanted`: unchanged ones are removed,
+  // with directories that become empty; changed ones stay and are logged. Returns the number
+  // removed.
   std::size_t remove_all_but(const std::vector<std::string>& wanted);
   // The entry for each path; throws Error{internal} when one is not known.
   [[nodiscard]] std::vector<RecordedFile> entries(const std::vector<std::string>& paths) const;

@@ -18,7 +18,8 @@
 
 namespace nai::storage {
 
-// A block that reached write() but no sync yet: to be believed only if its content has this checksum.
+// A block that reached write() but no sync yet: to be believed only if its content has this
+// checksum.
 struct JournaledBlock {
   util::ByteRange range;
   std::uint64_t checksum = 0;
@@ -31,11 +32,13 @@ struct JournalContent {
   std::optional<digest::Hasher> hasher;  // at a position inside `durable`
 };
 
-// The checkpoint of one partial file: a text file that only grows, each line with its own checksum, so that a torn or
-// damaged tail costs just that tail. Format in src/README.md. append_block() is thread-safe.
+// The checkpoint of one partial file: a text file that only grows, each line with its own checksum,
+// so that a torn or damaged tail costs just that tail. Format in src/README.md. append_block() is
+// thread-safe.
 class Journal {
  public:
-  // What the journal at `path` says, or why it cannot be used (`discarded`, a phrase for people). Neither when there is none.
+  // What the journal at `path` says, or why it cannot be used (`discarded`, a phrase for people).
+  // Neither when there is none.
   struct Loaded {
     std::optional<JournalContent> content;
     std::string discarded;
@@ -50,7 +53,8 @@ class Journal {
   void append_block(const JournaledBlock& block);
   // A position that covers all blocks appended so far.
   [[nodiscard]] std::uint64_t position() const;
-  // Notes durably that all blocks noted before `position` are durable, and the state of the checksum.
+  // Notes durably that all blocks noted before `position` are durable, and the state of the
+  // checksum.
   void append_sync(std::uint64_t position, const digest::Hasher& hasher);
 
  private:

@@ -18,16 +18,18 @@
 
 namespace nai::storage {
 
-// A file on its way: content in `<id>.part`, what is known about it in `<id>.journal`, both below hf_cache/work.
+// A file on its way: content in `<id>.part`, what is known about it in `<id>.journal`, both below
+// hf_cache/work.
 //
-// Durability: a byte counts as durable only after an fdatasync that returned 0 on a descriptor that had seen no error
-// until then. After the first failed write or sync every further call fails: the kernel reports a lost write once and then
-// pretends that all is well (seen on NFS v3 and v4.2).
+// Durability: a byte counts as durable only after an fdatasync that returned 0 on a descriptor that
+// had seen no error until then. After the first failed write or sync every further call fails: the
+// kernel reports a lost write once and then pretends that all is well (seen on NFS v3 and v4.2).
 class PartialFile {
  public:
-  // Opens what an earlier run left, if its journal fits `file`, or starts afresh. Ranges that the journal calls durable are
-  // trusted; blocks written after the last sync are read and compared with their checksums. `journaled` is false
-  // for files so small that fetching them again is cheaper. Throws Error{storage or no_space}.
+  // Opens what an earlier run left, if its journal fits `file`, or starts afresh. Ranges that the
+  // journal calls durable are trusted; blocks written after the last sync are read and compared
+  // with their checksums. `journaled` is false for files so small that fetching them again is
+  // cheaper. Throws Error{storage or no_space}.
   static std::unique_ptr<PartialFile> open(const Layout& layout, const FileIdentity& file,
                                            bool journaled, util::Log& log);
 
@@ -43,16 +45,17 @@ class PartialFile {
   void write(std::span<const std::byte> data, std::uint64_t offset);
   // Reads back what write() wrote; throws storage when the file ends early.
   void read(std::span<std::byte> data, std::uint64_t offset) const;
-  // Makes everything written before the call durable and notes that, with the checksum's state. Does nothing when there is nothing
-  // new. Thread-safe against write(), not against itself.
+  // Makes everything written before the call durable and notes that, with the checksum's state.
+  // Does nothing when there is nothing new. Thread-safe against write(), not against itself.
   void sync(const digest::Hasher& verified);
   // Bytes written since the last sync.
   [[nodiscard]] std::uint64_t unsynced_bytes() const { return m_unsynced_bytes; }
   // Forgets all content and starts again at nothing.
   void reset();
 
-  // Makes the content durable and moves it to its place below model-files, replacing what is there. The caller vouches for the
-  // checksum. Parent directories are made; a symbolic link among them is an error.
+  // Makes the content durable and moves it to its place below model-files, replacing what is there.
+  // The caller vouches for the checksum. Parent directories are made; a symbolic link among them is
+  // an error.
   void publish(const Layout& layout);
 
  private:
@@ -70,10 +73,11 @@ class PartialFile {
   util::Fd m_fd;
   std::unique_ptr<Journal> m_journal;  // null when not journaled
   digest::Hasher m_hasher;
-  mutable std::mutex m_mutex;           // guards m_present
+  mutable std::mutex m_mutex;  // guards m_present
   util::RangeSet m_present;
   std::atomic<std::uint64_t> m_unsynced_bytes{0};
-  // Writers hold it shared. sync() takes it after fdatasync to learn of every write that failed before that returned.
+  // Writers hold it shared. sync() takes it after fdatasync to learn of every write that failed
+  // before that returned.
   std::shared_mutex m_write_gate;
   std::atomic<bool> m_failed{false};
 };

@@ -12,8 +12,8 @@
 
 namespace nai::storage {
 
-// A file that was verified and published, and how its inode looked then: a file whose size and modification time are
-// still the same needs no second reading.
+// A file that was verified and published, and how its inode looked then: a file whose size and
+// modification time are still the same needs no second reading.
 struct RecordedFile {
   std::string path;
   std::uint64_t size = 0;
@@ -21,7 +21,8 @@ struct RecordedFile {
   std::int64_t modified_ns = 0;  // st_mtim, the server's clock
 };
 
-// The completion record: the volume holds exactly this, complete and verified. Its format is in src/README.md.
+// The completion record: the volume holds exactly this, complete and verified. Its format is in
+// src/README.md.
 struct Record {
   std::string source;      // "https://huggingface.co/org/name"
   std::string revision;    // full commit

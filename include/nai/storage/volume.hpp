@@ -14,7 +14,8 @@
 
 namespace nai::storage {
 
-// The mounted volume: the one object through which a run touches it. The constructor touches nothing.
+// The mounted volume: the one object through which a run touches it. The constructor touches
+// nothing.
 class Volume {
  public:
   Volume(std::filesystem::path mount, util::Log& log);
@@ -28,8 +29,9 @@ class Volume {
   // Makes model-files and hf_cache; returns those that were not there before, in that order.
   std::vector<std::filesystem::path> prepare_directories();
 
-  // The completion record, if the volume holds what it says: every file of the recorded size and modification time.
-  [[nodiscard]] std::optional<Record> complete_record() const;
+  // The completion record, if the volume holds what it says: every file of the recorded size and
+  // modification time.
+  [[nodiscard]] std::optional<Record> complete_record();
   // From here on the volume does not count as complete until finish(). Idempotent.
   void begin_changes();
 
@@ -39,10 +41,11 @@ class Volume {
   // Publishes and notes it.
   void publish(PartialFile& partial);
 
-  // Removes files of earlier revisions, makes all directories durable, writes the record. `files` in it are filled in here
-  // from `paths`. Returns the number of files removed.
+  // Removes files of earlier revisions, makes all directories durable, writes the record. `files`
+  // in it are filled in here from `paths`. Returns the number of files removed.
   std::size_t finish(Record record, const std::vector<std::string>& paths);
-  // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed files of NFS) is logged.
+  // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed
+  // files of NFS) is logged.
   bool remove_hf_cache();
 
   // Bytes that statvfs calls available to us; advice only, some servers lie.

@@ -13,30 +13,42 @@
 namespace nai::storage {
 
 struct VolumeLockOptions {
-  std::chrono::milliseconds heartbeat{5'000};    // the holder renews its lease this often
-  std::chrono::milliseconds dead_after{30'000};  // a lease that did not change for this long has lost its holder
-  std::chrono::milliseconds wait_limit{std::chrono::hours(24)};  // give up waiting for a living holder
+  // The holder renews its lease this often.
+  std::chrono::milliseconds heartbeat{5'000};
+  // A lease that did not change for this long has lost its holder.
+  std::chrono::milliseconds dead_after{30'000};
+  // Give up waiting for a living holder after this long.
+  std::chrono::milliseconds wait_limit{std::chrono::hours(24)};
 };
 
-// A lease on the volume, so that two Jobs do not do the same work. It is a file with the owner's identity and a counter
-// that the owner keeps changing; whoever sees it unchanged for `dead_after` on its own clock takes it over. flock is not used: on NFS it may
-// fail, lie, or outlive its holder. Correctness of the published bytes does not rest on it.
+// A lease on the volume, so that two Jobs do not do the same work. It is a file with the owner's
+// identity and a counter that the owner keeps changing. Whoever sees it unchanged for `dead_after`
+// on its own clock takes it over; on the holder's own machine the kernel's word that the holder's
+// flock is gone is proof enough and saves the wait, provided that the holder saw flock work.
+// Nothing else rests on flock, which on NFS may fail, lie, or be local. Correctness of the
+// published bytes does not rest on the lease.
 class VolumeLock {
  public:
   virtual ~VolumeLock() = default;  // releases the lease if it is still ours
 
-  // False once the lease was lost: the heartbeat could not be renewed in time, or another owner's is in its place.
+  // False once the lease was lost: it could not be renewed in time, or somebody else's is in its
+  // place.
   [[nodiscard]] virtual bool held() const = 0;
 };
 
-// Called while waiting, about every heartbeat: who holds the volume and since when we wait.
-using WaitReport =
-    std::function<void(const std::string& holder, std::chrono::milliseconds waited)>;
+struct VolumeLockCallbacks {
+  // While waiting, about every heartbeat: who holds the volume, and how long we have waited.
+  std::function<void(const std::string& holder, std::chrono::milliseconds waited)> on_wait;
+  // At most once, from the heartbeat thread, when the lease is lost.
+  std::function<void()> on_lost;
+};
 
-// Blocks until the lease is ours. `on_lost` is called at most once, from the heartbeat thread. Throws Error{volume_busy} past the wait
-// limit, Error{interrupted} on `stop`, Error{storage}. The directory of `lease` must exist.
-[[nodiscard]] std::unique_ptr<VolumeLock> acquire_volume_lock(
-    const std::filesystem::path& lease, const VolumeLockOptions& options, util::Clock& clock,
-    const WaitReport& report, std::function<void()> on_lost, const std::stop_token& stop);
+// Blocks until the lease is ours. Throws Error{volume_busy} past the wait limit, Error{interrupted}
+// on `stop`, Error{storage or no_space}. The directory of `lease` must exist.
+[[nodiscard]] std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lease,
+                                                              const VolumeLockOptions& options,
+                                                              util::Clock& clock,
+                                                              VolumeLockCallbacks callbacks,
+                                                              const std::stop_token& stop);
 
 }  // namespace nai::storage

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lease.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <nai/util/error.hpp>
+#include <nai/util/json.hpp>
+#include <nai/util/text.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+constexpr std::size_t k_lease_bytes = 512;
+
+std::string random_name() {
+  std::array<std::byte, 12> bytes{};
+  static_cast<void>(::getrandom(bytes.data(), bytes.size(), 0));
+  return util::to_hex(bytes);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string boot_id() {
+  const auto fd = util::open_existing("/proc/sys/kernel/random/boot_id", O_RDONLY);
+  std::array<char, 64> text{};
+  if (!fd || ::read(fd->get(), text.data(), text.size() - 1) <= 0) {
+    return {};
+  }
+  return std::string(util::trim(text.data()));
+}
+
+// Takes the flock and finds out whether it means anything: a second descriptor must be refused.
+bool take_flock(const util::Fd& fd, const std::filesystem::path& path) {
+  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && !flock_is_free(path);
+}
+
+}  // namespace
+
+std::string LeaseHolder::describe() const { return fmt::format("{} (process {})", host, pid); }
+
+LeaseHolder this_process() {
+  return {.owner = random_name(), .host = host_name(), .boot_id = boot_id(), .pid = ::getpid()};
+}
+
+std::string lease_text(const LeaseHolder& holder, std::uint64_t heartbeat) {
+  const nlohmann::json json = {
+      {"owner", holder.owner},       {"host", util::printable(holder.host, 128)},
+      {"boot_id", holder.boot_id},   {"pid", holder.pid},
+      {"flock", holder.flock_works}, {"heartbeat", heartbeat}};
+  std::string text = json.dump();
+  text.resize(k_lease_bytes - 1, ' ');
+  return text + "\n";
+}
+
+std::optional<LeaseHolder> parse_lease(const std::string& text) {
+  const auto json = util::parse_json(text);
+  const auto owner = json ? util::string_member(*json, "owner") : std::nullopt;
+  if (!owner) {
+    return std::nullopt;
+  }
+  const nlohmann::json* flock_works = util::member(*json, "flock");
+  return LeaseHolder{
+      .owner = *owner,
+      .host = util::printable(util::string_member(*json, "host").value_or("unknown"), 128),
+      .boot_id = util::string_member(*json, "boot_id").value_or(""),
+      .pid = static_cast<std::int64_t>(util::unsigned_member(*json, "pid").value_or(0)),
+      .flock_works =
+          flock_works != nullptr && flock_works->is_boolean() && flock_works->get<bool>()};
+}
+
+std::optional<std::string> read_lease(const std::filesystem::path& path) {
+  return util::read_small_file(path, 16 * k_lease_bytes);
+}
+
+std::optional<util::Fd> create_lease(const std::filesystem::path& path, LeaseHolder& holder) {
+  // Written beside its place and linked there: nobody ever reads half a lease, and link() never
+  // replaces one.
+  const std::filesystem::path draft = path.string() + "." + holder.owner;
+  util::Fd fd = util::open_file(draft, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
+  holder.flock_works = take_flock(fd, draft);
+  const std::string text = lease_text(holder, 0);
+  util::write_all_at(fd, std::as_bytes(std::span(text)), 0, draft);
+  util::sync_data(fd, draft);
+  const int problem = ::link(draft.c_str(), path.c_str()) == 0 ? 0 : errno;
+  static_cast<void>(::unlink(draft.c_str()));
+  if (problem == EEXIST) {
+    return std::nullopt;
+  }
+  if (problem != 0) {
+    throw util::storage_error(fmt::format("cannot create {}", path.string()), problem);
+  }
+  return fd;
+}
+
+bool flock_is_free(const std::filesystem::path& path) {
+  const auto fd = util::open_existing(path, O_RDWR);
+  return fd && ::flock(fd->get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+bool remove_lease(const std::filesystem::path& path, const std::string& expected,
+                  const std::string& remover) {
+  // Moved aside first: between reading a lease and unlinking it another process may have put its
+  // own there.
+  const std::filesystem::path aside = path.string() + ".removed." + remover;
+  if (::rename(path.c_str(), aside.c_str()) != 0) {
+    return false;
+  }
+  const bool ours = read_lease(aside) == expected;
+  if (!ours) {
+    static_cast<void>(::link(aside.c_str(), path.c_str()));
+  }
+  static_cast<void>(::unlink(aside.c_str()));
+  return ours;
+}
+
+}  // namespace nai::storage

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/storage/volume_lock.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <span>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "lease.hpp"
+
+#include <nai/util/error.hpp>
+#include <nai/util/file.hpp>
+#include <nai/util/units.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// How often a waiter looks, whatever the heartbeat.
+constexpr milliseconds k_poll{1'000};
+
+// Keeps a lease alive on a thread of its own.
+class HeldLease final : public VolumeLock {
+ public:
+  struct Parts {
+    std::filesystem::path path;
+    LeaseHolder holder;
+    util::Fd fd;
+    VolumeLockOptions options;
+    std::function<void()> on_lost;
+  };
+
+  HeldLease(Parts parts, util::Clock& clock)
+      : m_parts(std::move(parts)), m_clock(clock), m_renewed(clock.steady_now()) {
+    m_thread = std::jthread([this](const std::stop_token& stop) { keep_alive(stop); });
+  }
+
+  ~HeldLease() override {
+    m_thread.request_stop();
+    m_thread.join();
+    try {
+      if (m_held) {
+        remove_lease(m_parts.path, lease_text(m_parts.holder, m_heartbeat), m_parts.holder.owner);
+      }
+    } catch (const util::Error&) {
+      // A lease that cannot be removed is found dead by the next holder.
+    }
+  }
+
+  HeldLease(const HeldLease&) = delete;
+  HeldLease& operator=(const HeldLease&) = delete;
+
+  [[nodiscard]] bool held() const override { return m_held; }
+
+ private:
+  void keep_alive(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      m_clock.sleep_until(m_clock.steady_now() + m_parts.options.heartbeat, stop);
+      if (stop.stop_requested()) {
+        return;
+      }
+      if (!renew()) {
+        m_held = false;
+        if (m_parts.on_lost) {
+          m_parts.on_lost();
+        }
+        return;
+      }
+    }
+  }
+
+  // False when the lease is lost. Trouble with the volume is tolerated until others may think us
+  // dead.
+  bool renew() {
+    try {
+      const auto seen = read_lease(m_parts.path);
+      const auto holder = seen ? parse_lease(*seen) : std::nullopt;
+      if (!holder || holder->owner != m_parts.holder.owner) {
+        return false;
+      }
+      const std::string text = lease_text(m_parts.holder, m_heartbeat + 1);
+      util::write_all_at(m_parts.fd, std::as_bytes(std::span(text)), 0, m_parts.path);
+      util::sync_data(m_parts.fd, m_parts.path);
+      ++m_heartbeat;
+      m_renewed = m_clock.steady_now();
+      return true;
+    } catch (const util::Error&) {
+      return m_clock.steady_now() - m_renewed < m_parts.options.dead_after;
+    }
+  }
+
+  Parts m_parts;
+  util::Clock& m_clock;
+  std::uint64_t m_heartbeat = 0;
+  util::SteadyTime m_renewed;
+  std::atomic<bool> m_held{true};
+  std::jthread m_thread;
+};
+
+// Watches somebody else's lease and decides when its holder is dead.
+class LeaseWatch {
+ public:
+  LeaseWatch(const VolumeLockOptions& options, LeaseHolder self)
+      : m_options(options), m_self(std::move(self)) {}
+
+  // Notes what the lease says now.
+  void see(const std::string& text, util::SteadyTime now) {
+    if (text != m_text) {
+      m_text = text;
+      m_since = now;
+    }
+  }
+
+  [[nodiscard]] bool holder_is_dead(const std::filesystem::path& lease,
+                                    util::SteadyTime now) const {
+    if (now - m_since >= m_options.dead_after) {
+      return true;
+    }
+    const auto holder = parse_lease(m_text);
+    const bool same_kernel = holder && !m_self.boot_id.empty() && holder->boot_id == m_self.boot_id;
+    return same_kernel && holder->flock_works && flock_is_free(lease);
+  }
+
+  [[nodiscard]] const std::string& text() const { return m_text; }
+  [[nodiscard]] std::string holder() const {
+    const auto parsed = parse_lease(m_text);
+    return parsed ? parsed->describe() : "an unknown process";
+  }
+
+ private:
+  const VolumeLockOptions& m_options;
+  LeaseHolder m_self;
+  std::string m_text;
+  util::SteadyTime m_since{};
+};
+
+[[noreturn]] void give_up(const std::string& holder, milliseconds waited) {
+  throw util::Error(
+      util::ErrorKind::volume_busy,
+      fmt::format("the volume is in use by {}, which is still alive after {} of waiting; let it "
+                  "finish or delete its Job",
+                  holder,
+                  util::format_duration(std::chrono::duration_cast<std::chrono::seconds>(waited))));
+}
+
+}  // namespace
+
+std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lease,
+                                                const VolumeLockOptions& options,
+                                                util::Clock& clock, VolumeLockCallbacks callbacks,
+                                                const std::stop_token& stop) {
+  LeaseHolder self = this_process();
+  LeaseWatch watch(options, self);
+  const auto start = clock.steady_now();
+  auto next_report = start;
+  while (!stop.stop_requested()) {
+    if (auto fd = create_lease(lease, self)) {
+      return std::make_unique<HeldLease>(
+          HeldLease::Parts{lease, self, std::move(*fd), options, std::move(callbacks.on_lost)},
+          clock);
+    }
+    const auto now = clock.steady_now();
+    if (const auto text = read_lease(lease)) {
+      watch.see(*text, now);
+    }
+    if (watch.holder_is_dead(lease, now)) {
+      remove_lease(lease, watch.text(), self.owner);
+      continue;
+    }
+    const auto waited = std::chrono::duration_cast<milliseconds>(now - start);
+    if (waited >= options.wait_limit) {
+      give_up(watch.holder(), waited);
+    }
+    if (now >= next_report && callbacks.on_wait) {
+      callbacks.on_wait(watch.holder(), waited);
+      next_report = now + options.heartbeat;
+    }
+    clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
+  }
+  throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
+}
+
+}  // namespace nai::storage
