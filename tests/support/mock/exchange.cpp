@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/mock/exchange.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace mock {
+
+namespace {
+
+constexpr std::size_t k_max_head_bytes = 64 * 1024;
+constexpr std::size_t k_max_request_body_bytes = 1024 * 1024;
+constexpr std::uint64_t k_piece_bytes = 256 * 1024;
+// A shaped connection sends this many pieces a second, so that it flows instead of bursting.
+constexpr std::uint64_t k_pieces_per_second = 100;
+// A TLS record that announces 16 KiB and has only a few of them.
+constexpr std::string_view k_half_record{"\x17\x03\x03\x40\x00half of a record", 21};
+
+void append(std::vector<char>& buffer, std::string_view text) {
+  buffer.insert(buffer.end(), text.begin(), text.end());
+}
+
+bool has_body(int status) { return status != 304 && status != 204; }
+
+void override_headers(Headers& headers, const Fault& fault) {
+  if (fault.etag) {
+    headers.set("ETag", *fault.etag);
+  }
+  for (const auto& [name, value] : fault.headers) {
+    if (value) {
+      headers.set(name, *value);
+    } else {
+      headers.remove(name);
+    }
+  }
+}
+
+}  // namespace
+
+RequestReader::Result RequestReader::next(Request& request) {
+  std::size_t end = 0;
+  while ((end = m_pending.find("\r\n\r\n")) == std::string::npos) {
+    if (m_pending.size() > k_max_head_bytes) {
+      return Result::malformed;
+    }
+    if (!fill()) {
+      return m_pending.empty() ? Result::end : Result::malformed;
+    }
+  }
+  std::optional<Request> parsed = parse_head(std::string_view(m_pending).substr(0, end));
+  m_pending.erase(0, end + 4);
+  if (!parsed || parsed->headers.has("Transfer-Encoding")) {
+    return Result::malformed;
+  }
+  const std::string length = parsed->headers.get("Content-Length").value_or("0");
+  std::size_t count = 0;
+  const auto [last, error] = std::from_chars(length.data(), length.data() + length.size(), count);
+  if (error != std::errc() || last != length.data() + length.size() ||
+      count > k_max_request_body_bytes) {
+    return Result::malformed;
+  }
+  while (m_pending.size() < count) {
+    if (!fill()) {
+      return Result::malformed;
+    }
+  }
+  parsed->body = m_pending.substr(0, count);
+  m_pending.erase(0, count);
+  request = std::move(*parsed);
+  return Result::request;
+}
+
+bool RequestReader::fill() {
+  char buffer[8192];
+  const std::size_t count = m_stream.read(buffer);
+  m_pending.append(buffer, count);
+  return count > 0;
+}
+
+struct ResponseWriter::Plan {
+  std::uint64_t total = 0;  // bytes of body the head promises
+  std::uint64_t limit = 0;  // bytes of body to send before misbehaving
+  bool chunked = false;
+};
+
+ResponseWriter::Outcome ResponseWriter::write(Response response, const Fault& fault,
+                                              bool head_only) {
+  apply_edits(response, response.is_content ? fault.edits : std::vector<Fault::Edit>{});
+  Plan plan{.total = response.body_size(), .limit = response.body_size(), .chunked = fault.chunked};
+  if (fault.cut != Fault::Cut::none) {
+    plan.limit = std::min(plan.limit, fault.cut_after_body_bytes);
+  }
+  plan.limit = std::min(plan.limit, fault.stall_after_body_bytes.value_or(plan.limit));
+  if (plan.chunked) {
+    response.headers.set("Transfer-Encoding", "chunked");
+  } else if (has_body(response.status) && !response.headers.has("Content-Length")) {
+    response.headers.set("Content-Length", std::to_string(plan.total));
+  }
+  response.headers.set("Date", http_date(m_conditions.unix_now()));
+  override_headers(response.headers, fault);
+
+  Outcome outcome;
+  const std::string head = render_head(response.status, response.headers);
+  if (fault.cut == Fault::Cut::before_head || fault.stall_before_head) {
+    misbehave_at_end(fault, plan);
+    return outcome;
+  }
+  m_buffer.clear();
+  append(m_buffer, head);
+  if (fault.cut == Fault::Cut::inside_head) {
+    m_buffer.resize(head.size() / 2);
+    m_stream.write(m_buffer);
+    misbehave_at_end(fault, plan);
+    return outcome;
+  }
+  if (head_only) {
+    outcome.complete = m_stream.write(m_buffer);
+    return outcome;
+  }
+  outcome.complete = write_body(response, fault, plan, outcome);
+  return outcome;
+}
+
+bool ResponseWriter::write_body(const Response& response, const Fault& fault, const Plan& plan,
+                                Outcome& outcome) {
+  std::optional<Conditions::ContentAnswer> counted;
+  if (response.is_content) {
+    counted.emplace(m_conditions);
+  }
+  for (const Segment& segment : response.body) {
+    for (std::uint64_t done = 0; done < segment.length && outcome.body_bytes < plan.limit;) {
+      const std::uint64_t count = std::min(
+          {piece_limit(response, fault), segment.length - done, plan.limit - outcome.body_bytes});
+      const Segment piece{segment.content, segment.offset + done, count};
+      done += count;
+      outcome.body_bytes += count;
+      if (!write_piece(piece, response, fault, plan.chunked)) {
+        return false;
+      }
+    }
+  }
+  const bool faulty = fault.cut != Fault::Cut::none || fault.stall_after_body_bytes;
+  if (plan.chunked && !faulty) {
+    append(m_buffer, "0\r\n\r\n");
+  }
+  if (!m_stream.write(m_buffer)) {
+    return false;
+  }
+  if (faulty) {
+    misbehave_at_end(fault, plan);
+    return false;
+  }
+  return true;
+}
+
+// The first piece goes out together with the head. A piece counts as served even when only a part
+// of it went out: the count must never be below what the client got.
+bool ResponseWriter::write_piece(const Segment& piece, const Response& response, const Fault& fault,
+                                 bool chunked) {
+  const auto count = static_cast<std::size_t>(piece.length);
+  if (response.is_content && !pace(count, fault)) {
+    return false;
+  }
+  if (chunked) {
+    char text[20] = {};
+    const auto [end, error] = std::to_chars(text, text + sizeof text, count, 16);
+    append(m_buffer, std::string_view(text, end));
+    append(m_buffer, "\r\n");
+  }
+  const std::size_t begin = m_buffer.size();
+  m_buffer.resize(begin + count);
+  piece.content.read(piece.offset, std::span(m_buffer).subspan(begin));
+  if (chunked) {
+    append(m_buffer, "\r\n");
+  }
+  if (response.is_content) {
+    m_journal.add_content_bytes(count);
+  }
+  const bool written = m_stream.write(m_buffer);
+  m_buffer.clear();
+  return written;
+}
+
+void ResponseWriter::misbehave_at_end(const Fault& fault, const Plan& plan) {
+  const bool stalls = fault.stall_before_head ||
+                      fault.stall_after_body_bytes.value_or(plan.total + 1) <= plan.limit;
+  if (stalls) {
+    m_stream.wait_for_peer_to_leave();
+  } else if (fault.cut == Fault::Cut::inside_tls_record) {
+    m_stream.write_raw(k_half_record);
+  }
+  if (fault.reset) {
+    m_stream.reset();
+  } else if (fault.cut == Fault::Cut::inside_tls_record) {
+    m_stream.interrupt();
+  } else {
+    m_stream.close();
+  }
+}
+
+std::uint64_t ResponseWriter::piece_limit(const Response& response, const Fault& fault) const {
+  if (!response.is_content) {
+    return k_piece_bytes;
+  }
+  const std::uint64_t rate = fault.body_bytes_per_second.value_or(m_conditions.connection_rate());
+  const std::uint64_t total = m_conditions.shaping().total_bytes_per_second;
+  std::uint64_t limit = k_piece_bytes;
+  for (const std::uint64_t bound : {rate, total}) {
+    if (bound > 0) {
+      limit = std::min(limit, std::max<std::uint64_t>(1, bound / k_pieces_per_second));
+    }
+  }
+  return limit;
+}
+
+bool ResponseWriter::pace(std::uint64_t count, const Fault& fault) {
+  const auto own =
+      m_pacer.book(count, fault.body_bytes_per_second.value_or(m_conditions.connection_rate()));
+  const auto all =
+      m_conditions.total_pacer().book(count, m_conditions.shaping().total_bytes_per_second);
+  const auto when = std::max(own, all);
+  return when <= Pacer::Clock::now() || m_stream.pause_until(when);
+}
+
+}  // namespace mock
