@@ -1,7 +1,6 @@
 # How this project's own targets are compiled and linked: nai_target(<target>).
 include_guard(GLOBAL)
 include(CheckCXXCompilerFlag)
-include(CheckLinkerFlag)
 
 # assert() stays on in releases, as the standard library's own checks do: a broken invariant must
 # end the run, not write to the volume.
@@ -41,12 +40,8 @@ if(NAI_STATIC)
   # -static-pie rather than -static keeps address space randomisation.
   target_compile_options(nai_compile INTERFACE -fPIE)
   target_link_options(nai_compile INTERFACE -static-pie)
-  # The linker warns of every use of getaddrinfo in a static program: glibc would load name
-  # service plugins at run time. Names resolve without them (hosts and dns are built in).
-  check_linker_flag(CXX -Wl,--no-warnings NAI_HAS_NO_WARNINGS)
-  if(NAI_HAS_NO_WARNINGS)
-    target_link_options(nai_compile INTERFACE -Wl,--no-warnings)
-  endif()
+  # The linker then warns of getaddrinfo, for which glibc would load name service plugins at run
+  # time: expected, names resolve without them. (--no-warnings would hide undefined symbols too.)
 endif()
 
 function(nai_target target)
