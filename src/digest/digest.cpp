@@ -7,9 +7,7 @@ namespace nai::digest {
 
 namespace {
 
-std::size_t hex_length(Algorithm algorithm) {
-  return algorithm == Algorithm::sha256 ? 64 : 40;
-}
+std::size_t hex_length(Algorithm algorithm) { return algorithm == Algorithm::sha256 ? 64 : 40; }
 
 }  // namespace
 
@@ -37,8 +35,6 @@ std::optional<Digest> Digest::parse(std::string_view text) {
   return std::nullopt;
 }
 
-std::string Digest::to_string() const {
-  return std::string(name(m_algorithm)) + ":" + m_hex;
-}
+std::string Digest::to_string() const { return std::string(name(m_algorithm)) + ":" + m_hex; }
 
 }  // namespace nai::digest

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// OpenSSL's EVP interface cannot export a state that is half way through; the low-level one can. It is deprecated, not
-// gone, and uses the same SHA extensions of the processor.
+// OpenSSL's EVP interface cannot export a state that is half way through; the low-level one can. It
+// is deprecated, not gone, and uses the same SHA extensions of the processor.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #define XXH_INLINE_ALL
 
@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <variant>
 #include <vector>
 
@@ -63,7 +64,8 @@ void set_words(SHA_CTX& state, std::span<const SHA_LONG> values) {
   state.h4 = values[4];
 }
 
-// Both states count the bits seen in two words and hold the unprocessed tail of less than one block in `data`.
+// Both states count the bits seen in two words and hold the unprocessed tail of less than one block
+// in `data`.
 constexpr std::size_t k_block = 64;
 
 template <typename State>
@@ -106,6 +108,11 @@ Hasher::Hasher(Algorithm algorithm, std::uint64_t size)
 
 Hasher::Hasher(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Hasher::~Hasher() = default;
+Hasher::Hasher(const Hasher& other) : m_state(std::make_unique<State>(*other.m_state)) {}
+Hasher& Hasher::operator=(const Hasher& other) {
+  *m_state = *other.m_state;
+  return *this;
+}
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
@@ -123,8 +130,8 @@ Digest Hasher::digest() const {
 
 std::string Hasher::save() const {
   const auto describe = [&](const auto& sha) {
-    std::string text = fmt::format("{};{};{};", name(m_state->algorithm), m_state->size,
-                                   m_state->position);
+    std::string text =
+        fmt::format("{};{};{};", name(m_state->algorithm), m_state->size, m_state->position);
     for (const SHA_LONG word : words(sha)) {
       text += fmt::format("{:08x}", word);
     }
@@ -147,8 +154,9 @@ std::optional<Hasher> Hasher::restore(Algorithm algorithm, std::uint64_t size,
   const auto tail = util::from_hex(parts[4]);
   std::vector<SHA_LONG> values;
   for (std::size_t at = 0; at + 8 <= parts[3].size(); at += 8) {
-    values.push_back(
-        static_cast<SHA_LONG>(std::stoul(std::string(parts[3].substr(at, 8)), nullptr, 16)));
+    SHA_LONG word = 0;
+    std::from_chars(parts[3].data() + at, parts[3].data() + at + 8, word, 16);
+    values.push_back(word);
   }
   const auto expected_words =
       std::visit([](const auto& sha) { return words(sha).size(); }, state.sha);

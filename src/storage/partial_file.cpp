@@ -100,6 +100,7 @@ bool PartialFile::restore(util::Log& log) {
   m_journal = Journal::create(m_journal_path, m_file, *loaded.content);
   if (loaded.content->hasher) {
     m_hasher = std::move(*loaded.content->hasher);
+    m_recorded_position = m_hasher.position();
   }
   return true;
 }
@@ -118,6 +119,7 @@ void PartialFile::start_afresh() {
   reserve(m_fd, m_file.size, m_path);
   m_present = {};
   m_unsynced_bytes = 0;
+  m_recorded_position = 0;
   m_hasher = digest::Hasher(m_file.digest.algorithm(), m_file.size);
   if (m_journaled) {
     m_journal = Journal::create(m_journal_path, m_file, {});
@@ -163,7 +165,7 @@ void PartialFile::read(std::span<std::byte> data, std::uint64_t offset) const {
 }
 
 void PartialFile::sync(const digest::Hasher& verified) {
-  if (!m_journal || m_unsynced_bytes == 0) {
+  if (!m_journal || (m_unsynced_bytes == 0 && verified.position() == m_recorded_position)) {
     return;
   }
   refuse_after_failure();
@@ -177,6 +179,7 @@ void PartialFile::sync(const digest::Hasher& verified) {
     throw;
   }
   m_unsynced_bytes -= covered_bytes;
+  m_recorded_position = verified.position();
 }
 
 void PartialFile::sync_content() {

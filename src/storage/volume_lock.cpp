@@ -90,7 +90,7 @@ class HeldLease final : public VolumeLock {
       m_renewed = m_clock.steady_now();
       return true;
     } catch (const util::Error&) {
-      return m_clock.steady_now() - m_renewed < m_parts.options.dead_after;
+      return m_clock.steady_now() - m_renewed < m_parts.options.dead_after / 2;
     }
   }
 
@@ -159,15 +159,17 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
   const auto start = clock.steady_now();
   auto next_report = start;
   while (!stop.stop_requested()) {
-    if (auto fd = create_lease(lease, self)) {
-      return std::make_unique<HeldLease>(
-          HeldLease::Parts{lease, self, std::move(*fd), options, std::move(callbacks.on_lost)},
-          clock);
-    }
     const auto now = clock.steady_now();
-    if (const auto text = read_lease(lease)) {
-      watch.see(*text, now);
+    const auto text = read_lease(lease);
+    if (!text) {
+      if (auto fd = create_lease(lease, self)) {
+        return std::make_unique<HeldLease>(
+            HeldLease::Parts{lease, self, std::move(*fd), options, std::move(callbacks.on_lost)},
+            clock);
+      }
+      continue;
     }
+    watch.see(*text, now);
     if (watch.holder_is_dead(lease, now)) {
       remove_lease(lease, watch.text(), self.owner);
       continue;

@@ -9,8 +9,9 @@ namespace {
 
 // The first range that ends at or behind `offset`.
 auto first_touching(std::vector<ByteRange>& ranges, std::uint64_t offset) {
-  return std::lower_bound(ranges.begin(), ranges.end(), offset,
-                          [](const ByteRange& range, std::uint64_t at) { return range.end() < at; });
+  return std::lower_bound(
+      ranges.begin(), ranges.end(), offset,
+      [](const ByteRange& range, std::uint64_t at) { return range.end() < at; });
 }
 
 }  // namespace

@@ -175,9 +175,10 @@ bool make_directory(const std::filesystem::path& path) {
   }
   const auto status = stat_path(path);
   if (!status || !S_ISDIR(status->st_mode)) {
-    throw Error(ErrorKind::storage,
-                fmt::format("cannot create directory {}: something that is not a directory is in its place",
-                            path.string()));
+    throw Error(
+        ErrorKind::storage,
+        fmt::format("cannot create directory {}: something that is not a directory is in its place",
+                    path.string()));
   }
   return false;
 }

@@ -18,8 +18,9 @@ int hex_value(char c) {
   return at == std::string_view::npos ? -1 : static_cast<int>(at);
 }
 
-// The length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629, table 3-7
-// of the Unicode standard reduced to lead byte and continuation count; surrogates and overlongs are refused).
+// The length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none (RFC
+// 3629, table 3-7 of the Unicode standard reduced to lead byte and continuation count; surrogates
+// and overlongs are refused).
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -43,10 +44,9 @@ std::size_t utf8_length(std::string_view text) {
       return 0;
     }
   }
-  const bool overlong_or_surrogate = (lead == 0xE0 && byte(1) < 0xA0) ||
-                                     (lead == 0xED && byte(1) > 0x9F) ||
-                                     (lead == 0xF0 && byte(1) < 0x90) ||
-                                     (lead == 0xF4 && byte(1) > 0x8F);
+  const bool overlong_or_surrogate =
+      (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F) ||
+      (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F);
   return overlong_or_surrogate ? 0 : length;
 }
 

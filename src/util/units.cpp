@@ -19,8 +19,8 @@ namespace {
 std::optional<std::pair<double, std::string>> number_and_unit(std::string_view text) {
   text = trim(text);
   double number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number,
-                                              std::chars_format::fixed);
+  const auto [end, problem] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (problem != std::errc{} || !std::isfinite(number) || number < 0) {
     return std::nullopt;
   }

@@ -13,13 +13,15 @@
 
 namespace nai::digest {
 
-// A running checksum over a content of known size, which can be saved and continued in another process.
-// Not thread-safe. Never throws after construction.
+// A running checksum over a content of known size, which can be saved and continued in another
+// process. Not thread-safe. Never throws after construction.
 class Hasher {
  public:
   // `size` is the size of the whole content in bytes (git blob digests begin with it).
   Hasher(Algorithm algorithm, std::uint64_t size);
   ~Hasher();
+  Hasher(const Hasher& other);
+  Hasher& operator=(const Hasher& other);
   Hasher(Hasher&&) noexcept;
   Hasher& operator=(Hasher&&) noexcept;
 
@@ -29,8 +31,8 @@ class Hasher {
   // The digest of what was seen; the hasher itself goes on unchanged.
   [[nodiscard]] Digest digest() const;
 
-  // The state as printable text with its own check, independent of the machine's byte order. It says nothing of
-  // the content that is not derivable from it.
+  // The state as printable text with its own check, independent of the machine's byte order. It
+  // says nothing of the content that is not derivable from it.
   [[nodiscard]] std::string save() const;
   // Empty when the text is damaged or belongs to another algorithm or size.
   [[nodiscard]] static std::optional<Hasher> restore(Algorithm algorithm, std::uint64_t size,
@@ -42,8 +44,8 @@ class Hasher {
   std::unique_ptr<State> m_state;
 };
 
-// A fast checksum (XXH3, 64 bit) that tells a block that reached the disk from one that did not. It is no
-// proof against an attacker; that is what the digests are for.
+// A fast checksum (XXH3, 64 bit) that tells a block that reached the disk from one that did not. It
+// is no proof against an attacker; that is what the digests are for.
 [[nodiscard]] std::uint64_t block_checksum(std::span<const std::byte> data);
 
 }  // namespace nai::digest

@@ -38,8 +38,8 @@ class PartialFile {
   // What is on disk now. Thread-safe.
   [[nodiscard]] util::RangeSet present() const;
   [[nodiscard]] std::uint64_t contiguous_end(std::uint64_t offset) const;
-  // The checksum as far as the journal had it; taken once, by the verifier.
-  [[nodiscard]] digest::Hasher take_hasher() { return std::move(m_hasher); }
+  // The checksum as far as the journal had it when the file was opened or reset.
+  [[nodiscard]] const digest::Hasher& hasher() const { return m_hasher; }
 
   // Writes a block and notes it. Thread-safe for disjoint blocks.
   void write(std::span<const std::byte> data, std::uint64_t offset);
@@ -76,6 +76,7 @@ class PartialFile {
   mutable std::mutex m_mutex;  // guards m_present
   util::RangeSet m_present;
   std::atomic<std::uint64_t> m_unsynced_bytes{0};
+  std::uint64_t m_recorded_position = 0;  // of the checksum, in the journal; used by sync() only
   // Writers hold it shared. sync() takes it after fdatasync to learn of every write that failed
   // before that returned.
   std::shared_mutex m_write_gate;

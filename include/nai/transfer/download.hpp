@@ -15,23 +15,39 @@
 
 namespace nai::transfer {
 
+// Defaults need no tuning.
 struct Options {
   std::size_t connections = 16;
   // The unit of leasing: one request asks for at most this much.
-  std::uint64_t chunk_bytes = std::uint64_t{64} * 1024 * 1024;
-  // The unit of writing, and of what a kill can lose for each connection.
-  std::size_t block_bytes = std::size_t{1024} * 1024;
-  // What is on disk but not yet durable is synced and recorded at least this often.
+  std::uint64_t chunk_bytes = std::uint64_t{64} << 20U;
+  // Leases shrink towards this at the end of a run, so that no connection is left alone with a long
+  // tail.
+  std::uint64_t min_chunk_bytes = std::uint64_t{8} << 20U;
+  // The unit of writing, and the most that a kill can lose for each connection.
+  std::size_t block_bytes = std::size_t{1} << 20U;
+  // What is on disk but not yet durable is synced and recorded this often, or when there is this
+  // much of it.
   std::chrono::milliseconds sync_interval{5'000};
-  std::uint64_t sync_bytes = std::uint64_t{1024} * 1024 * 1024;
+  std::uint64_t sync_bytes = std::uint64_t{1} << 30U;
+  // Threads that read back what could not be hashed from memory.
+  std::size_t verifiers = 2;
   http::RetryPolicy retry = {};
 };
 
-// Brings every artifact of `manifest` onto the volume, verified and published, re-using what is there. Blocks until all
-// are published; throws Error otherwise, after saving the state that a next run resumes from. When `stop` is requested
-// it saves the state and throws Error{interrupted} within seconds. Writes no completion record.
-void download(source::Source& source, const source::Manifest& manifest, storage::Volume& volume,
-              const Options& options, Progress& progress, util::Clock& clock, util::Log& log,
-              const std::stop_token& stop);
+// What a download works with; all of it outlives the call.
+struct DownloadContext {
+  source::Source& source;
+  storage::Volume& volume;
+  Progress& progress;
+  util::Clock& clock;
+  util::Log& log;
+};
+
+// Brings every artifact of `manifest` onto the volume, verified and published, and re-uses what is
+// there. Blocks until all are published; throws Error otherwise, after saving the state that a next
+// run resumes from. When `stop` is requested it saves that state and throws Error{interrupted}
+// within seconds. Writes no completion record.
+void download(const source::Manifest& manifest, const Options& options,
+              const DownloadContext& context, const std::stop_token& stop);
 
 }  // namespace nai::transfer

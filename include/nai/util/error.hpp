@@ -39,8 +39,8 @@ class Error : public std::runtime_error {
   ErrorKind m_kind;
 };
 
-// An Error for a failed system call: "<what>: <strerror>". ENOSPC, EDQUOT and EFBIG become no_space,
-// everything else storage.
+// An Error for a failed system call: "<what>: <strerror>". ENOSPC, EDQUOT and EFBIG become
+// no_space, everything else storage.
 [[nodiscard]] Error storage_error(std::string_view what, int errno_value);
 
 }  // namespace nai::util

@@ -13,8 +13,8 @@
 
 namespace nai::util {
 
-// An owned file descriptor. Closing in the destructor ignores errors: whoever wrote through it must have
-// called sync_data() or close() first.
+// An owned file descriptor. Closing in the destructor ignores errors: whoever wrote through it must
+// have called sync_data() or close() first.
 class Fd {
  public:
   Fd() = default;
@@ -51,12 +51,13 @@ void sync_directory(const std::filesystem::path& directory);
 // A whole small file; empty when it does not exist. Throws storage when larger than `max_bytes`.
 [[nodiscard]] std::optional<std::string> read_small_file(const std::filesystem::path& path,
                                                          std::size_t max_bytes);
-// Replaces `path` so that a reader, and a machine that lost power, sees the old or the new content: temporary
-// file beside it, fsync, rename, fsync of the directory. Mode 0644 whatever the umask, where chmod works.
+// Replaces `path` so that a reader, and a machine that lost power, sees the old or the new content:
+// temporary file beside it, fsync, rename, fsync of the directory. Mode 0644 whatever the umask,
+// where chmod works.
 void replace_file(const std::filesystem::path& path, std::string_view content);
 
-// Creates `path` with mode 0755 whatever the umask; true if it did not exist. A symbolic link, or anything
-// else that is not a directory, is an error.
+// Creates `path` with mode 0755 whatever the umask; true if it did not exist. A symbolic link, or
+// anything else that is not a directory, is an error.
 bool make_directory(const std::filesystem::path& path);
 
 // lstat; empty when nothing is there (ENOENT, ENOTDIR).

@@ -10,8 +10,8 @@
 
 namespace nai::util {
 
-// Parses foreign text. Refuses nesting deeper than 64 and anything that is not UTF-8 JSON; the result is
-// empty then, and `problem` (if given) says why in a few words.
+// Parses foreign text. Refuses nesting deeper than 64 and anything that is not UTF-8 JSON; the
+// result is empty then, and `problem` (if given) says why in a few words.
 [[nodiscard]] std::optional<nlohmann::json> parse_json(std::string_view text,
                                                        std::string* problem = nullptr);
 

@@ -16,8 +16,9 @@ enum class Level { debug, info, warning, error };
 using FieldValue = std::variant<std::string, std::uint64_t, double, bool>;
 using Fields = std::vector<std::pair<std::string_view, FieldValue>>;
 
-// Diagnostics, for people and machines; thread-safe. `event` is a stable snake_case word, `message` one line in plain
-// words that needs no field to be understood. Neither may contain a token or a signed query.
+// Diagnostics, for people and machines; thread-safe. `event` is a stable snake_case word, `message`
+// one line in plain words that needs no field to be understood. Neither may contain a token or a
+// signed query.
 class Log {
  public:
   virtual ~Log() = default;

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "file_transfer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nai::transfer {
+
+FileTransfer::FileTransfer(storage::FileIdentity identity, Progress& progress)
+    : m_identity(std::move(identity)),
+      m_progress(progress),
+      m_recorded(m_identity.digest.algorithm(), m_identity.size),
+      m_hasher(m_recorded) {}
+
+void FileTransfer::open(storage::Volume& volume, bool journaled) {
+  const std::scoped_lock partial_lock(m_partial_mutex);
+  if (m_partial) {
+    return;
+  }
+  m_partial = volume.open_partial(m_identity, journaled);
+  const std::scoped_lock lock(m_mutex);
+  m_hasher = m_partial->hasher();
+  m_recorded = m_hasher;
+}
+
+FileTransfer::Next FileTransfer::begin() {
+  {
+    const std::scoped_lock lock(m_mutex);
+    m_baton_taken = true;
+  }
+  return settle();
+}
+
+bool FileTransfer::try_take(std::uint64_t offset) {
+  const std::scoped_lock lock(m_mutex);
+  if (m_baton_taken || m_hasher.position() != offset) {
+    return false;
+  }
+  m_baton_taken = true;
+  return true;
+}
+
+FileTransfer::Next FileTransfer::settle() {
+  const std::scoped_lock lock(m_mutex);
+  m_recorded = m_hasher;
+  const std::uint64_t position = m_hasher.position();
+  if (position == m_identity.size) {
+    return Next::complete;
+  }
+  // Blocks are on disk before their writers look for the baton, so whatever is missed here is seen
+  // by its writer.
+  if (m_partial->contiguous_end(position) > position) {
+    return Next::catch_up;
+  }
+  m_baton_taken = false;
+  return Next::nothing;
+}
+
+FileTransfer::Next FileTransfer::take_block(std::span<const std::byte> data, std::uint64_t offset) {
+  m_partial->write(data, offset);
+  m_progress.bytes_present += data.size();
+  if (!try_take(offset)) {
+    return Next::nothing;
+  }
+  hash(data);
+  return settle();
+}
+
+FileTransfer::Next FileTransfer::catch_up(std::span<std::byte> buffer,
+                                          const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const std::uint64_t position = m_hasher.position();
+    const std::uint64_t available = m_partial->contiguous_end(position) - position;
+    if (available == 0) {
+      const Next next = settle();
+      if (next != Next::catch_up) {
+        return next;
+      }
+      continue;
+    }
+    const auto piece = buffer.first(std::min<std::uint64_t>(buffer.size(), available));
+    m_partial->read(piece, position);
+    hash(piece);
+    const std::scoped_lock lock(m_mutex);
+    m_recorded = m_hasher;
+  }
+  return Next::nothing;
+}
+
+void FileTransfer::hash(std::span<const std::byte> data) {
+  m_hasher.update(data);
+  m_progress.bytes_hashed += data.size();
+}
+
+digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
+
+void FileTransfer::publish(storage::Volume& volume) {
+  const std::scoped_lock lock(m_partial_mutex);
+  volume.publish(*m_partial);
+  m_partial.reset();
+}
+
+void FileTransfer::reset() {
+  const std::scoped_lock partial_lock(m_partial_mutex);
+  m_partial->reset();
+  m_progress.bytes_present -= m_identity.size;
+  const std::scoped_lock lock(m_mutex);
+  m_hasher = m_partial->hasher();
+  m_recorded = m_hasher;
+  m_baton_taken = false;
+}
+
+void FileTransfer::sync() {
+  const std::scoped_lock partial_lock(m_partial_mutex);
+  if (!m_partial) {
+    return;
+  }
+  const digest::Hasher verified = [this] {
+    const std::scoped_lock lock(m_mutex);
+    return m_recorded;
+  }();
+  m_partial->sync(verified);
+}
+
+}  // namespace nai::transfer

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+
+#include <nai/digest/hasher.hpp>
+#include <nai/storage/volume.hpp>
+#include <nai/transfer/progress.hpp>
+#include <nai/util/byte_range.hpp>
+
+namespace nai::transfer {
+
+// One artifact on its way to the volume: its partial file and the checksum that follows the bytes.
+//
+// The checksum is a baton: at any time at most one thread holds it and moves it forward. A worker
+// whose block begins where the checksum stands hashes that block from memory; whatever else is on
+// disk is read back by a verifier.
+class FileTransfer {
+ public:
+  // What the thread that was told so has to do next.
+  enum class Next {
+    nothing,   // somebody else has the baton, or the next bytes are not there yet
+    catch_up,  // it now holds the baton: call catch_up(), on a verifier
+    complete,  // it holds the baton for good, and all bytes are hashed: compare digest()
+  };
+
+  FileTransfer(storage::FileIdentity identity, Progress& progress);
+
+  [[nodiscard]] const storage::FileIdentity& identity() const { return m_identity; }
+
+  // Opens the partial file unless it is open. Thread-safe; throws Error.
+  void open(storage::Volume& volume, bool journaled);
+  // What has to be fetched; open() came before.
+  [[nodiscard]] util::RangeSet present() const { return m_partial->present(); }
+  // For a file that was just opened or reset: takes the baton if there is something to hash.
+  [[nodiscard]] Next begin();
+
+  // Writes a block to disk, and hashes it if it begins where the checksum stands. Thread-safe.
+  [[nodiscard]] Next take_block(std::span<const std::byte> data, std::uint64_t offset);
+  // Reads back and hashes all that is there, into `buffer` piece by piece. Returns nothing or
+  // complete; nothing also when `stop` is requested, and the baton stays taken then.
+  [[nodiscard]] Next catch_up(std::span<std::byte> buffer, const std::stop_token& stop);
+
+  // Of everything hashed so far.
+  [[nodiscard]] digest::Digest digest() const;
+  // Moves the file to its place. Only after complete.
+  void publish(storage::Volume& volume);
+  // Forgets all content, because it was wrong. Only after complete.
+  void reset();
+
+  // Makes what is there durable, if the file is open and there is anything new. Thread-safe.
+  void sync();
+
+ private:
+  // Takes the baton if it is free and the checksum stands at `offset`.
+  [[nodiscard]] bool try_take(std::uint64_t offset);
+  // Gives the baton back, unless there is more to do with it.
+  [[nodiscard]] Next settle();
+  void hash(std::span<const std::byte> data);
+
+  storage::FileIdentity m_identity;
+  Progress& m_progress;
+  mutable std::mutex m_mutex;  // guards the members below
+  bool m_baton_taken = false;
+  digest::Hasher m_recorded;   // the checksum at the last point where the baton was passed on
+  digest::Hasher m_hasher;     // moved by the holder of the baton only
+  std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other
+  std::unique_ptr<storage::PartialFile> m_partial;
+};
+
+}  // namespace nai::transfer

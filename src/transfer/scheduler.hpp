@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <vector>
+
+#include <nai/http/retry.hpp>
+#include <nai/source/source.hpp>
+#include <nai/transfer/chunk_queue.hpp>
+#include <nai/util/clock.hpp>
+
+namespace nai::transfer {
+
+// The meeting point of the threads of one download: the chunk queue behind a lock, the number of
+// files left, and the first error. Thread-safe; never does I/O under its lock.
+class Scheduler {
+ public:
+  Scheduler(ChunkQueueOptions options, http::RetryPolicy retry, std::size_t files,
+            util::Clock& clock);
+
+  void add(std::size_t file, std::uint64_t size, const std::vector<util::ByteRange>& missing);
+  // Blocks until there is a chunk to fetch. Empty when all files are done or the run is stopping.
+  [[nodiscard]] std::optional<Lease> next();
+  // How long the rest of a lease waits, and how often in a row it has failed now.
+  struct Wait {
+    std::chrono::milliseconds delay{0};
+    int failures = 0;
+  };
+  // The lease is over; what is left of it waits as `result` and the retry policy say. Empty when
+  // nothing is left.
+  std::optional<Wait> give_back(const Lease& lease, std::uint64_t done_bytes,
+                                const source::FetchResult& result);
+
+  // One file less to do.
+  void file_done();
+  // Ends the run. The first error is kept.
+  void fail(std::exception_ptr error);
+  void request_stop();
+  [[nodiscard]] std::stop_token stop_token() const { return m_stop.get_token(); }
+
+  // Blocks until all files are done, or the run is stopping.
+  void wait();
+  [[nodiscard]] bool all_done() const;
+  // Null when there was none.
+  [[nodiscard]] std::exception_ptr error() const;
+
+ private:
+  void changed();
+
+  http::RetryPolicy m_retry;
+  util::Clock& m_clock;
+  mutable std::mutex m_mutex;
+  std::condition_variable_any m_changed;
+  std::uint64_t m_changes = 0;
+  ChunkQueue m_queue;
+  std::size_t m_files_left;
+  std::exception_ptr m_error;
+  std::mt19937 m_random;
+  std::stop_source m_stop;
+};
+
+}  // namespace nai::transfer
