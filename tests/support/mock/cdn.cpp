@@ -20,13 +20,21 @@ Response s3_error(int status, const std::string& code, const std::string& messag
                        "application/xml");
 }
 
-Headers cdn_headers() {
-  return {{"Content-Type", "binary/octet-stream"},
-          {"Last-Modified", "Wed, 25 Sep 2024 17:00:02 GMT"},
-          {"Cache-Control", "public, max-age=31536000"},
-          {"X-Cache", "Hit from cloudfront"},
-          {"Via", "1.1 mock.cloudfront.net (CloudFront)"},
-          {"X-Amz-Cf-Id", random_hex(28)}};
+Headers object_headers(const Request& request) {
+  Headers headers = {{"Content-Type", "binary/octet-stream"},
+                     {"Last-Modified", "Wed, 25 Sep 2024 17:00:02 GMT"},
+                     {"Cache-Control", "public, max-age=31536000"}};
+  if (const auto disposition = request.parameter("response-content-disposition")) {
+    headers.add("Content-Disposition", *disposition);
+  }
+  if (request.parameter("Key-Pair-Id")) {
+    headers.add("X-Cache", "Hit from cloudfront");
+    headers.add("Via", "1.1 mock.cloudfront.net (CloudFront)");
+    headers.add("X-Amz-Cf-Id", random_hex(28));
+  } else {
+    headers.add("X-Amz-Request-Id", random_hex(8));
+  }
+  return headers;
 }
 
 }  // namespace
@@ -86,12 +94,8 @@ Response Cdn::answer(const Request& request, const Fault& fault) {
   }
   const ServeRules rules{.ignores_range_when_gzip_allowed = true,
                          .largest_without_range = k_largest_without_range};
-  Headers headers = cdn_headers();
-  if (const auto disposition = request.parameter("response-content-disposition")) {
-    headers.set("Content-Disposition", *disposition);
-  }
   return serve_content(request, fault.content.value_or(file->content), file->etag,
-                       std::move(headers), rules);
+                       object_headers(request), rules);
 }
 
 }  // namespace mock

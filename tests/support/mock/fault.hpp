@@ -28,19 +28,19 @@ struct Fault {
   bool reset = false;
 
   // Sends that many body bytes, then nothing, until the peer leaves. Unset: no stall.
-  std::optional<std::uint64_t> stall_after_body_bytes;
+  std::optional<std::uint64_t> stall_after_body_bytes = std::nullopt;
   bool stall_before_head = false;
 
   // Sent in place of the real answer, which is not even made.
-  std::optional<Response> answer;
+  std::optional<Response> answer = std::nullopt;
   // The real answer of this content instead: the file changed.
-  std::optional<Content> content;
-  std::optional<std::string> etag;
+  std::optional<Content> content = std::nullopt;
+  std::optional<std::string> etag = std::nullopt;
 
   // Answers as if there were no Range.
   bool ignore_range = false;
   // Headers changed after everything else was decided; a value of nothing removes the header.
-  std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers = {};
   // No Content-Length; Transfer-Encoding: chunked.
   bool chunked = false;
 
@@ -56,10 +56,10 @@ struct Fault {
     std::uint64_t offset = 0;
     std::uint64_t length = 1;
   };
-  std::vector<Edit> edits;
+  std::vector<Edit> edits = {};
 
   std::chrono::milliseconds latency{0};
-  std::optional<std::uint64_t> body_bytes_per_second;
+  std::optional<std::uint64_t> body_bytes_per_second = std::nullopt;
 };
 
 // Called once for each request, concurrently from many threads, before the answer is made.

@@ -60,10 +60,11 @@ Response Hub::answer(const Request& request, const Fault& fault) {
 }
 
 Response Hub::dispatch(const Request& request, const Fault& fault) {
-  if (request.method != "GET" && !request.is_head()) {
+  const HubTarget target = parse_hub_target(request);
+  const bool is_post = request.method == "POST" && target.verb == "paths-info";
+  if (request.method != "GET" && !request.is_head() && !is_post) {
     return hub_error(405, "", "Method not allowed");
   }
-  const HubTarget target = parse_hub_target(request);
   const Caller caller = identify(request);
   if (caller.token_is_invalid) {
     return refuse_invalid_token();
@@ -116,6 +117,9 @@ Response Hub::in_repository(const Scene& scene) {
       return resolve_cache(scene);
     default:
       break;
+  }
+  if (scene.target.verb == "paths-info") {
+    return paths_info(scene);
   }
   return scene.target.verb == "refs" ? refs(scene) : hub_error(404, "", "Not Found");
 }

@@ -69,6 +69,7 @@ class Hub : public Site {
   Response commits(const Scene& scene) const;
   Response refs(const Scene& scene) const;
   Response tree(const Scene& scene) const;
+  Response paths_info(const Scene& scene) const;
   Response resolve(const Scene& scene);
   Response resolve_cache(const Scene& scene) const;
   Response redirect_to_cdn(const Scene& scene, const File& file);

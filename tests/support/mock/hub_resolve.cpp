@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/mock/hub.hpp"
 
-#include "support/mock/digest.hpp"
+#include "support/mock/hub_json.hpp"
 #include "support/mock/range.hpp"
 
 #include <fmt/format.h>
@@ -61,7 +61,7 @@ Response Hub::redirect_to_cdn(const Scene& scene, const File& file) {
   response.headers.add("ETag", quoted(file.shown_id()));
   response.headers.add("Accept-Ranges", "bytes");
   if (m_options.advertises_xet) {
-    const std::string hash = sha256_hex("xet " + file.shown_id());
+    const std::string hash = fake_xet_hash(file);
     response.headers.add("X-Xet-Hash", hash);
     response.headers.add("Link",
                          fmt::format("<{}/api/models/{}/xet-read-token/{}>; rel=\"xet-auth\", "

@@ -10,8 +10,8 @@ namespace {
 
 using Parts = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 5> k_verbs = {"revision", "commits", "tree",
-                                                     "xet-read-token", "refs"};
+constexpr std::array<std::string_view, 6> k_verbs = {"revision",       "commits", "tree",
+                                                     "xet-read-token", "refs",    "paths-info"};
 
 bool is_verb(const std::string& part) {
   return std::find(k_verbs.begin(), k_verbs.end(), part) != k_verbs.end();
