@@ -15,20 +15,22 @@ class BodySink {
  public:
   virtual ~BodySink() = default;
 
-  // Called once, when the final header block is complete and before any data (also when the body is empty).
-  // False: the body is not wanted, and the connection is given up if a body follows.
+  // Called once, when the final header block is complete and before any data (also when the body is
+  // empty). False: the body is not wanted; a short one is read and dropped to keep the connection,
+  // for a longer one the connection is given up.
   virtual bool on_response(const Response& head) = 0;
   // False: enough. What this throws, send() rethrows.
   virtual bool on_data(std::span<const std::byte> data) = 0;
 };
 
-// Sends requests. Thread-safe: each call uses a connection of its own from a pool that keeps them alive.
+// Sends requests. Thread-safe: each call uses a connection of its own from a pool that keeps them
+// alive.
 class Client {
  public:
   virtual ~Client() = default;
 
-  // Blocks until the response is complete, refused, failed, or `stop` is requested (noticed within about a
-  // second). Trouble on the wire is a value in the response.
+  // Blocks until the response is complete, refused, failed, or `stop` is requested (noticed within
+  // about a second). Trouble on the wire is a value in the response.
   virtual Response send(const Request& request, BodySink& sink, const std::stop_token& stop) = 0;
 };
 

@@ -16,7 +16,8 @@ namespace nai::http {
 struct CurlClientOptions {
   std::string user_agent = "nai-model-processor";
   std::chrono::seconds connect_timeout{30};
-  // A response, or more of a body, must come at `stall_bytes_per_second` or faster; slower for this long is a stall.
+  // A body must come at `stall_bytes_per_second` or faster; slower for this long is a stall. It is
+  // also what a server may take for its complete header, on top of the connect timeout.
   std::chrono::seconds stall_timeout{30};
   std::uint32_t stall_bytes_per_second = 1024;
   // PEM files and directories added to the built-in trust store, in the order given.
@@ -24,9 +25,10 @@ struct CurlClientOptions {
   std::vector<std::filesystem::path> extra_ca_directories = {};
 };
 
-// The libcurl implementation: HTTP/1.1, TLS 1.2 or newer with verification always on, proxies from the environment
-// as curl reads them, shared DNS cache and trust store, a pool of easy handles (one for each request in flight).
-// Construct one a process, in main, before any thread. Throws Error{usage} when an extra CA file cannot be read.
+// The libcurl implementation: HTTP/1.1, TLS 1.2 or newer with verification always on, proxies from
+// the environment as curl reads them, shared DNS cache and trust store, a pool of easy handles (one
+// for each request in flight). Construct one a process, in main, before any thread; the process
+// must ignore SIGPIPE. Throws Error{usage} when an extra CA file cannot be read.
 [[nodiscard]] std::unique_ptr<Client> make_curl_client(const CurlClientOptions& options);
 
 // "libcurl/8.14.1 OpenSSL/3.0.19", for --version.

@@ -34,14 +34,16 @@ class Headers {
 
 enum class Method { get, head, post };
 
-// One request. The client adds User-Agent, `Accept-Encoding: identity` and the Range field; it follows no
-// redirect and keeps no cookies.
+// One request. The client adds User-Agent, `Accept-Encoding: identity` and the Range field; it
+// follows no redirect and keeps no cookies.
 struct Request {
   Url url;
   Method method = Method::get;
   Headers headers = {};
   std::optional<util::ByteRange> range = {};
   std::string body = {};  // for post
+  // For the whole exchange, however steadily it goes on; for answers that are small by nature.
+  std::optional<std::chrono::seconds> time_limit = {};
 };
 
 // Why there is no complete response.
@@ -51,7 +53,7 @@ enum class TransportFailure {
   proxy,
   tls,            // handshake failed for a reason other than trust
   tls_untrusted,  // certificate: unknown issuer, wrong name, expired
-  timed_out,      // no connection or no first byte in time
+  timed_out,      // no connection, no complete header in time, or over the request's time limit
   stalled,        // the body came slower than the limit for too long
   closed,         // connection lost before the body was complete
   protocol,       // not HTTP, header block too large, or the like
@@ -60,7 +62,7 @@ enum class TransportFailure {
 
 struct TransportError {
   TransportFailure failure = TransportFailure::protocol;
-  std::string message;  // libcurl's words, for people
+  std::string message;  // one line for people, without credentials or signatures
 };
 
 struct Response {
@@ -83,12 +85,18 @@ struct ContentRange {
 // Parsers of foreign header values. All return empty on anything malformed and never throw.
 
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view value);
+// The total of `Content-Range: bytes */1000`, which comes with a 416.
+[[nodiscard]] std::optional<std::uint64_t> parse_unsatisfied_range(std::string_view value);
 // The target of the link with rel="next".
 [[nodiscard]] std::optional<std::string> parse_next_link(std::string_view value);
+// The three forms of RFC 9110, 5.6.7.
+[[nodiscard]] std::optional<std::chrono::system_clock::time_point> parse_http_date(
+    std::string_view value);
 // Seconds or an HTTP date, as a wait from `now`; a date in the past is zero.
 [[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(
     std::string_view value, std::chrono::system_clock::time_point now);
-// How long to wait when the Hub's `RateLimit: "api";r=0;t=172` says that nothing remains in this window.
+// How long to wait when the Hub's `RateLimit: "api";r=0;t=172` says that nothing remains in this
+// window.
 [[nodiscard]] std::optional<std::chrono::seconds> parse_rate_limit_wait(std::string_view value);
 // An entity tag without weakness mark and quotes.
 [[nodiscard]] std::string normalize_etag(std::string_view value);

@@ -19,7 +19,8 @@ enum class Verdict {
   stopped,       // stop was requested
 };
 
-// By status and transport error alone; a signed location's 403 is the caller's business.
+// By status and transport error alone; a signed location's 403 is the caller's business. A
+// certificate that is not trusted is fatal.
 [[nodiscard]] Verdict classify(const Response& response);
 
 struct RetryPolicy {
@@ -29,14 +30,16 @@ struct RetryPolicy {
   int max_attempts = 10;  // in a row without a byte of progress
 };
 
-// The wait before attempt `attempt` + 1 (`attempt` counts from 1): exponential, capped, full jitter over the upper
-// half; the server's wish (Retry-After or RateLimit) is a floor and is never shortened, up to one hour.
+// The wait before attempt `attempt` + 1 (`attempt` counts from 1): exponential, capped, full jitter
+// over the upper half; the server's wish (Retry-After or RateLimit) is a floor and is never
+// shortened, up to one hour.
 [[nodiscard]] std::chrono::milliseconds retry_delay(const RetryPolicy& policy, int attempt,
                                                     Verdict verdict,
                                                     std::optional<std::chrono::seconds> server_wish,
                                                     std::mt19937& rng);
 
-// The server's wish in a response: Retry-After, else RateLimit with r=0.
+// The server's wish in a response: Retry-After, else RateLimit with r=0. Dates count from the
+// response's own Date where it has one, since this machine's clock may be wrong.
 [[nodiscard]] std::optional<std::chrono::seconds> server_wish(
     const Response& response, std::chrono::system_clock::time_point now);
 
