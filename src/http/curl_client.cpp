@@ -209,6 +209,11 @@ class CurlClient final : public Client {
       response.error = std::move(own_error);
     } else if (code != CURLE_OK && !refused) {
       response.error = describe(handle, code, request.url.host(), head_complete);
+    } else if (code == CURLE_OK && !head_complete) {
+      // libcurl takes the end of the connection for the end of the header.
+      response.error = TransportError{
+          TransportFailure::closed,
+          fmt::format("{} closed the connection within the response header", request.url.host())};
     } else if (response.status == 407) {
       response.error = TransportError{
           TransportFailure::proxy,
