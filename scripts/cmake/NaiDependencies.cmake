@@ -86,6 +86,7 @@ find_path(NAI_XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 add_library(nai_xxhash INTERFACE)
 target_include_directories(nai_xxhash SYSTEM INTERFACE "${NAI_XXHASH_INCLUDE_DIR}")
 
+include(NaiFmt)
 include(NaiCurl)
 if(NAI_TEST_SUITES)
   include(NaiCatch2)
