@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "app/config.hpp"
+#include "app/session.hpp"
+
+namespace nai::app {
+
+// One thing the program can be asked to do. Each stands in a file of its own in this folder.
+struct Command {
+  std::string_view name;
+  std::string_view help;
+  // Returns the exit status; throws util::Error for a failure.
+  int (*run)(const Config& config, Session& session);
+};
+
+// The first is the default.
+[[nodiscard]] std::span<const Command> commands();
+
+int run_download(const Config& config, Session& session);
+
+}  // namespace nai::app

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <nai/storage/volume.hpp>
+#include <nai/storage/volume_lock.hpp>
+#include <nai/transfer/download.hpp>
+#include <nai/util/error.hpp>
+#include <nai/util/file.hpp>
+#include <nai/util/units.hpp>
+#include <nai/version.hpp>
+
+#include "app/commands/commands.hpp"
+#include "app/make_source.hpp"
+#include "app/progress_line.hpp"
+#include "app/reporter.hpp"
+
+namespace nai::app {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Tells that the volume is in use, at the pace of progress lines.
+class WaitReporter {
+ public:
+  WaitReporter(Console& console, std::optional<milliseconds> interval)
+      : m_console(console), m_interval(interval) {}
+
+  void operator()(const std::string& holder, milliseconds waited) {
+    if (m_interval == milliseconds(0) || waited < m_next) {
+      return;
+    }
+    m_next = waited + report_interval(m_interval, waited);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(waited);
+    m_console.progress(
+        "waiting_for_volume",
+        fmt::format("waiting for the volume, which is in use by {} ({} so far)", holder,
+                    util::format_duration(seconds)),
+        {{"holder", holder}, {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
+  }
+
+ private:
+  Console& m_console;
+  std::optional<milliseconds> m_interval;
+  milliseconds m_next{0};
+};
+
+std::vector<std::string> paths_of(const source::Manifest& manifest) {
+  std::vector<std::string> paths;
+  paths.reserve(manifest.artifacts.size());
+  for (const auto& artifact : manifest.artifacts) {
+    paths.push_back(artifact.path);
+  }
+  return paths;
+}
+
+// One run of the command, step by step.
+class DownloadRun {
+ public:
+  DownloadRun(const Config& config, Session& session)
+      : m_config(config),
+        m_console(session.console),
+        m_clock(session.clock),
+        m_stop(session.stop),
+        m_volume(config.output_mount, session.console) {}
+
+  void run();
+
+ private:
+  void resolve();
+  void hold_volume();
+  void prepare_directories();
+  [[nodiscard]] bool already_complete();
+  void fetch();
+  void announce_selection(const source::Manifest& manifest);
+  void warn_of_little_space(const source::Manifest& manifest);
+  [[nodiscard]] std::uint64_t bytes_to_store(const source::Manifest& manifest);
+  void save_record(const source::Manifest& manifest);
+  void summarize(milliseconds taken);
+  void clean_up();
+
+  const Config& m_config;
+  Console& m_console;
+  util::Clock& m_clock;
+  std::stop_source m_stop;
+  storage::Volume m_volume;
+  std::unique_ptr<http::Client> m_client;
+  std::unique_ptr<source::Source> m_source;
+  std::string m_revision;
+  transfer::Progress m_progress;
+  std::atomic<bool> m_lock_lost{false};
+  std::unique_ptr<storage::VolumeLock> m_lock;  // last: its thread uses what is above
+};
+
+void DownloadRun::run() {
+  m_volume.check_mount();
+  resolve();
+  hold_volume();
+  try {
+    prepare_directories();
+    m_console.announce_blank();
+    m_console.announce("download_started",
+                       fmt::format("## Starting model files download from {} with version {}",
+                                   m_config.repository, m_revision),
+                       {{"repository", m_config.repository},
+                        {"revision", m_revision},
+                        {"model_name", m_config.model_name}});
+    if (!already_complete()) {
+      fetch();
+    }
+    m_console.announce("download_succeeded", "## Successfully downloaded model_files",
+                       {{"repository", m_config.repository}, {"revision", m_revision}});
+    clean_up();
+  } catch (const util::Error& error) {
+    if (error.kind() == util::ErrorKind::interrupted && m_lock_lost) {
+      throw util::Error(util::ErrorKind::volume_busy,
+                        "this run gave no sign of life in time, or another one took the volume "
+                        "over; it stopped so that only one writes");
+    }
+    throw;
+  }
+}
+
+void DownloadRun::resolve() {
+  m_client = http::make_curl_client(client_options(m_config));
+  m_source = make_source(m_config, *m_client, m_clock, m_console);
+  m_revision = m_source->resolve(m_stop.get_token());
+}
+
+void DownloadRun::hold_volume() {
+  m_volume.prepare_state();
+  WaitReporter reporter(m_console, m_config.output.progress_interval);
+  m_lock = storage::acquire_volume_lock(m_volume.layout().lease(), m_config.lock, m_clock,
+                                        {.on_wait = reporter,
+                                         .on_lost =
+                                             [this] {
+                                               m_lock_lost = true;
+                                               m_stop.request_stop();
+                                             }},
+                                        m_stop.get_token());
+}
+
+void DownloadRun::prepare_directories() {
+  for (const auto& directory : m_volume.prepare_directories()) {
+    m_console.announce("directory_created",
+                       fmt::format("The new directory is created! - {}", directory.string()),
+                       {{"path", directory.string()}});
+  }
+}
+
+bool DownloadRun::already_complete() {
+  const auto record = m_volume.complete_record();
+  if (!record || record->source != source_name(m_config) || record->revision != m_revision ||
+      record->selection != selection_name(m_config)) {
+    return false;
+  }
+  for (const auto& file : record->files) {
+    m_progress.bytes_total += file.size;
+  }
+  m_progress.files_total = record->files.size();
+  m_progress.files_done = m_progress.files_total.load();
+  m_progress.bytes_present = m_progress.bytes_total.load();
+  m_progress.bytes_reused = m_progress.bytes_total.load();
+  m_console.progress(
+      "already_complete",
+      fmt::format("Progress: 100.0 % - the volume is complete since {}", record->completed_at),
+      {{"completed_at", record->completed_at}});
+  summarize(milliseconds(0));
+  return true;
+}
+
+void DownloadRun::fetch() {
+  const auto manifest = m_source->list(m_stop.get_token());
+  announce_selection(manifest);
+  warn_of_little_space(manifest);
+  m_volume.begin_changes();
+  milliseconds taken{0};
+  {
+    const Reporter reporter(m_progress, m_console, m_clock, m_config.output.progress_interval);
+    transfer::download(manifest, m_config.transfer,
+                       {.source = *m_source,
+                        .volume = m_volume,
+                        .progress = m_progress,
+                        .clock = m_clock,
+                        .log = m_console},
+                       m_stop.get_token());
+    save_record(manifest);
+    taken = reporter.elapsed();
+  }
+  summarize(taken);
+}
+
+void DownloadRun::announce_selection(const source::Manifest& manifest) {
+  const std::size_t selected = manifest.artifacts.size();
+  const std::size_t all = selected + manifest.skipped.size();
+  const auto size = util::format_bytes(manifest.total_bytes());
+  m_console.progress("selected",
+                     selected == all
+                         ? fmt::format("Progress: {} files to have, {}", all, size)
+                         : fmt::format("Progress: {} of {} files to have, {}", selected, all, size),
+                     {{"files", std::uint64_t{selected}},
+                      {"files_skipped", std::uint64_t{manifest.skipped.size()}},
+                      {"bytes", manifest.total_bytes()}});
+  for (const auto& path : manifest.skipped) {
+    m_console.debug("skipped", fmt::format("{} is left out by the selection", path),
+                    {{"path", path}});
+  }
+}
+
+// Advice only: some servers report no free space and then take everything.
+void DownloadRun::warn_of_little_space(const source::Manifest& manifest) {
+  const auto available = m_volume.available_bytes();
+  if (!available || *available >= manifest.total_bytes()) {
+    return;
+  }
+  const auto needed = bytes_to_store(manifest);
+  if (*available < needed) {
+    m_console.warning("little_space",
+                      fmt::format("{} are needed and the volume says it has {} available; trying "
+                                  "all the same, because not every server tells the truth",
+                                  util::format_bytes(needed), util::format_bytes(*available)),
+                      {{"bytes_needed", needed}, {"bytes_available", *available}});
+  }
+}
+
+// Without what is in place already, and what partial files have allocated.
+std::uint64_t DownloadRun::bytes_to_store(const source::Manifest& manifest) {
+  std::uint64_t needed = 0;
+  for (const auto& artifact : manifest.artifacts) {
+    const storage::FileIdentity file{artifact.path, artifact.size, artifact.digest};
+    if (m_volume.inventory().state_of(file) != storage::FileState::absent) {
+      continue;
+    }
+    const auto partial = util::stat_path(m_volume.layout().partial(artifact.path));
+    const auto allocated = partial ? static_cast<std::uint64_t>(partial->st_blocks) * 512 : 0;
+    needed += artifact.size - std::min(artifact.size, allocated);
+  }
+  return needed;
+}
+
+void DownloadRun::save_record(const source::Manifest& manifest) {
+  const auto removed =
+      m_volume.finish({.source = source_name(m_config),
+                       .revision = m_revision,
+                       .selection = selection_name(m_config),
+                       .model_name = m_config.model_name,
+                       .program = "nai-model-processor " NAI_VERSION " (" NAI_COMMIT ")",
+                       .completed_at = util::iso8601(m_clock.system_now()),
+                       .files = {}},
+                      paths_of(manifest));
+  if (removed > 0) {
+    m_console.progress("removed",
+                       fmt::format("Progress: removed {} files of an earlier version", removed),
+                       {{"files", std::uint64_t{removed}}});
+  }
+}
+
+void DownloadRun::summarize(milliseconds taken) {
+  const auto state = snapshot(m_progress);
+  m_console.progress("summary", summary_line(state, taken), summary_fields(state, taken));
+  constexpr double k_megabyte = 1e6;
+  m_console.progress("directory_size",
+                     fmt::format("NAI Monitor: Downloaded directory size: {:.2f}MB",
+                                 static_cast<double>(state.bytes_total) / k_megabyte),
+                     {{"bytes", state.bytes_total}});
+}
+
+void DownloadRun::clean_up() {
+  const auto directory = m_volume.layout().hf_cache().string();
+  m_console.announce_blank();
+  m_console.announce("directory_deleted", fmt::format("Deleting directory : {}", directory),
+                     {{"path", directory}});
+  m_volume.remove_hf_cache();
+}
+
+// The Hub answers strangers as it answers those without access; only we know which it was.
+void explain_missing_token(const Config& config, Console& console) {
+  if (!config.hub_token.value.empty()) {
+    return;
+  }
+  std::string message = "no token was sent, because none is set";
+  for (const auto& note : config.hub_token.notes) {
+    message += "; " + note;
+  }
+  console.warning("no_token", message);
+}
+
+}  // namespace
+
+int run_download(const Config& config, Session& session) {
+  try {
+    DownloadRun(config, session).run();
+    return 0;
+  } catch (const util::Error& error) {
+    if (error.kind() == util::ErrorKind::unauthorized) {
+      explain_missing_token(config, session.console);
+    }
+    throw;
+  }
+}
+
+}  // namespace nai::app

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/log.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include <nai/util/text.hpp>
+
+namespace nai::app {
+
+namespace {
+
+using util::Level;
+
+// Far above any sensible line, and below what a pipe takes in one write.
+constexpr std::size_t k_max_line_bytes = 4000;
+constexpr std::string_view k_erase_line = "\r\x1b[K";
+
+bool can_redraw(int fd) {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(fd) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+std::string_view name(Level level) {
+  switch (level) {
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
+  }
+  return "error";
+}
+
+std::string_view text_prefix(Level level) {
+  switch (level) {
+    case Level::debug:
+      return "debug: ";
+    case Level::info:
+      return "";
+    case Level::warning:
+      return "warning: ";
+    case Level::error:
+      return "error: ";
+  }
+  return "";
+}
+
+}  // namespace
+
+Console::Console(const OutputConfig& config, util::Clock& clock, Streams streams)
+    : m_format(config.format),
+      m_level(config.level),
+      m_clock(clock),
+      m_output_fd(streams.output),
+      m_has_status_line(config.format == LogFormat::text && config.level != LogLevel::quiet &&
+                        can_redraw(streams.output)),
+      m_output(streams.output),
+      m_error(streams.error) {}
+
+void Console::hide(std::string secret) { m_redactor.add(std::move(secret)); }
+
+void Console::write(Level level, std::string_view event, std::string_view message,
+                    const util::Fields& fields) {
+  if (enabled(level)) {
+    put({&m_error, level, event, message, fields}, text_prefix(level));
+  }
+}
+
+bool Console::enabled(Level level) const {
+  switch (m_level) {
+    case LogLevel::quiet:
+      return level >= Level::warning;
+    case LogLevel::normal:
+      return level >= Level::info;
+    case LogLevel::debug:
+      return true;
+  }
+  return true;
+}
+
+void Console::announce(std::string_view event, std::string_view line, const util::Fields& fields) {
+  put({&m_output, Level::info, event, line, fields}, "");
+}
+
+void Console::announce_blank() {
+  if (m_format == LogFormat::text) {
+    put_raw(m_output, "\n");
+  }
+}
+
+void Console::progress(std::string_view event, std::string_view line, const util::Fields& fields) {
+  if (m_level != LogLevel::quiet) {
+    announce(event, line, fields);
+  }
+}
+
+std::size_t Console::status_width() const {
+  constexpr std::size_t k_usual = 80;
+  winsize size{};
+  const bool known = ::ioctl(m_output_fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  // A line as wide as the terminal would wrap on some.
+  return (known ? size.ws_col : k_usual) - 1;
+}
+
+void Console::show_status(std::string_view line) {
+  if (!m_has_status_line) {
+    return;
+  }
+  const auto text = util::printable(m_redactor.apply(line), status_width());
+  const std::lock_guard lock(m_mutex);
+  m_status = text;
+  m_output.write(std::string(k_erase_line) + m_status);
+}
+
+void Console::fail(std::string_view text, const util::Fields& fields) {
+  if (m_format == LogFormat::json) {
+    put({&m_error, Level::error, "failed", text, fields}, "");
+    return;
+  }
+  show_status("");
+  put_raw(m_error, util::printable(m_redactor.apply(text), k_max_line_bytes, true) + "\n");
+}
+
+void Console::put(const Line& line, std::string_view prefix) {
+  if (m_format == LogFormat::json) {
+    put_raw(*line.writer, as_json(line) + "\n");
+    return;
+  }
+  std::string text(prefix);
+  text += util::printable(m_redactor.apply(line.message), k_max_line_bytes);
+  put_raw(*line.writer, text + "\n");
+}
+
+std::string Console::as_json(const Line& line) const {
+  nlohmann::ordered_json object{
+      {"time", util::iso8601(m_clock.system_now())},
+      {"level", name(line.level)},
+      {"event", line.event},
+      {"message", util::printable(m_redactor.apply(line.message), k_max_line_bytes, true)}};
+  for (const auto& [field, value] : line.fields) {
+    auto& member = object[std::string(field)];
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      member = util::printable(m_redactor.apply(*text), k_max_line_bytes, true);
+    } else {
+      std::visit([&](const auto& plain) { member = plain; }, value);
+    }
+  }
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void Console::put_raw(LineWriter& writer, const std::string& text) {
+  const std::lock_guard lock(m_mutex);
+  if (m_status.empty()) {
+    writer.write(text);
+    return;
+  }
+  m_output.write(k_erase_line);
+  writer.write(text);
+  m_output.write(m_status);
+}
+
+}  // namespace nai::app

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/make_source.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <nai/source/hugging_face.hpp>
+#include <nai/util/error.hpp>
+#include <nai/util/text.hpp>
+#include <nai/version.hpp>
+
+namespace nai::app {
+
+namespace {
+
+// Follows symbolic links: that is how Kubernetes mounts configuration.
+bool is_directory(const std::filesystem::path& path, const std::string& variable) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    throw util::Error(util::ErrorKind::usage,
+                      fmt::format("{} names {}: {}", variable, path.string(),
+                                  std::generic_category().message(errno)));
+  }
+  return S_ISDIR(status.st_mode);
+}
+
+void add_ca(http::CurlClientOptions& options, const std::string& variable,
+            const std::filesystem::path& path) {
+  auto& list = is_directory(path, variable) ? options.extra_ca_directories : options.extra_ca_files;
+  list.push_back(path);
+}
+
+}  // namespace
+
+http::CurlClientOptions client_options(const Config& config) {
+  http::CurlClientOptions options{.user_agent = "nai-model-processor/" NAI_VERSION,
+                                  .connect_timeout = config.connect_timeout,
+                                  .stall_timeout = config.stall_timeout};
+  for (const ExtraCa& extra : config.extra_ca) {
+    if (extra.variable != "SSL_CERT_DIR") {
+      add_ca(options, extra.variable, extra.path);
+      continue;
+    }
+    for (const auto directory : util::split(extra.path.native(), ':')) {
+      if (!directory.empty()) {
+        add_ca(options, extra.variable, directory);
+      }
+    }
+  }
+  return options;
+}
+
+std::unique_ptr<source::Source> make_source(const Config& config, http::Client& client,
+                                            util::Clock& clock, util::Log& log) {
+  if (config.provider == Provider::nim) {
+    throw util::Error(util::ErrorKind::usage,
+                      "PROVIDER (--provider) is \"nim\", which this version (" NAI_VERSION
+                      ") does not provide: expected hf");
+  }
+  return source::make_hugging_face_source({.endpoint = config.hub_endpoint.value(),
+                                           .repository = config.repository,
+                                           .revision = config.revision,
+                                           .token = config.hub_token.value,
+                                           .include = config.include,
+                                           .exclude = config.exclude,
+                                           .retry = config.transfer.retry},
+                                          client, clock, log);
+}
+
+std::string source_name(const Config& config) {
+  if (config.provider == Provider::nim) {
+    return config.repository;
+  }
+  auto endpoint = config.hub_endpoint.value().display();
+  if (!endpoint.ends_with('/')) {
+    endpoint += '/';
+  }
+  return endpoint + config.repository;
+}
+
+std::string selection_name(const Config& config) {
+  if (config.include.empty() && config.exclude.empty()) {
+    return {};
+  }
+  return nlohmann::ordered_json{{"include", config.include}, {"exclude", config.exclude}}.dump(
+      -1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace nai::app

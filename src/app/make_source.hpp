@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <nai/http/client.hpp>
+#include <nai/http/curl_client.hpp>
+#include <nai/source/source.hpp>
+#include <nai/util/clock.hpp>
+#include <nai/util/log.hpp>
+
+#include "app/config.hpp"
+
+namespace nai::app {
+
+// How the configuration wants connections made. Looks at the extra certificates; throws
+// Error{usage} naming the variable when one is not there.
+[[nodiscard]] http::CurlClientOptions client_options(const Config& config);
+
+// The source that the configuration names. `client`, `clock` and `log` must outlive it. Throws
+// Error{usage} for a provider that this build does not have.
+[[nodiscard]] std::unique_ptr<source::Source> make_source(const Config& config,
+                                                          http::Client& client, util::Clock& clock,
+                                                          util::Log& log);
+
+// "https://huggingface.co/org/name": the source as the completion record names it.
+[[nodiscard]] std::string source_name(const Config& config);
+
+// The patterns in force as one line of text; empty for the built-in rule.
+[[nodiscard]] std::string selection_name(const Config& config);
+
+}  // namespace nai::app

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nai::app {
+
+// The last line of defence for secrets: whoever builds a message must not put one in.
+class Redactor {
+ public:
+  // Ignores texts of fewer than four bytes, which would match anything.
+  void add(std::string secret);
+  // `text` with every known secret replaced by "***", and with the query and the user info of every
+  // URL cut out.
+  [[nodiscard]] std::string apply(std::string_view text) const;
+
+ private:
+  std::vector<std::string> m_secrets;  // longest first
+};
+
+}  // namespace nai::app

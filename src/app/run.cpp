@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/app/run.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <utility>
+
+#include <nai/util/clock.hpp>
+#include <nai/util/error.hpp>
+
+#include "app/commands/commands.hpp"
+#include "app/config.hpp"
+#include "app/exit_status.hpp"
+#include "app/help.hpp"
+#include "app/line_writer.hpp"
+#include "app/log.hpp"
+#include "app/session.hpp"
+#include "app/signals.hpp"
+#include "app/termination.hpp"
+
+namespace nai::app {
+
+namespace {
+
+using util::Error;
+using util::ErrorKind;
+
+// Any exception as the one type that has an exit status.
+Error as_error(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::internal, "out of memory; raise the container's memory limit"};
+  } catch (const std::filesystem::filesystem_error& error) {
+    return util::storage_error(error.path1().string(), error.code().value());
+  } catch (const std::exception& error) {
+    return {ErrorKind::internal, error.what()};
+  } catch (...) {
+    return {ErrorKind::internal, "an exception of an unknown type"};
+  }
+}
+
+// Tells a failure in every place where it is looked for; returns the exit status.
+int report(const Failure& failure, Console& console, const OutputConfig& output) {
+  const auto problem = write_termination_message(output.termination_file,
+                                                 output.termination_file_named, failure.text);
+  if (!problem.empty()) {
+    console.warning("termination_message_lost", "the termination message is lost: " + problem);
+  }
+  console.fail(failure.text, {{"kind", name_of(failure.kind)},
+                              {"exit_status", static_cast<std::uint64_t>(failure.exit_status)}});
+  return failure.exit_status;
+}
+
+int run_command(const Config& config, Session& session) {
+  const auto command =
+      std::find_if(commands().begin(), commands().end(),
+                   [&](const Command& candidate) { return candidate.name == config.command; });
+  return command->run(config, session);
+}
+
+int run_reported(std::span<const char* const> arguments, const Environment& environment) {
+  const OutputConfig output = load_output_config(arguments, environment);
+  util::SystemClock clock;
+  Console console(output, clock);
+  for (auto& secret : secrets_in(environment)) {
+    console.hide(std::move(secret));
+  }
+  int signal = 0;
+  try {
+    const Config config = load_config(arguments, environment);
+    if (config.show_help || config.show_version) {
+      LineWriter(STDOUT_FILENO).write(config.show_help ? help_text() : version_text());
+      return 0;
+    }
+    console.hide(config.hub_token.value);
+    console.hide(config.ngc_key.value);
+
+    Session session{.console = console, .clock = clock, .stop = {}};
+    const auto give_up = [&](int received) {
+      std::_Exit(report(describe_failure(Error(ErrorKind::interrupted, "interrupted"), received),
+                        console, output));
+    };
+    const SignalWatch signals({.stop = session.stop, .overdue = give_up}, console);
+    try {
+      return run_command(config, session);
+    } catch (...) {
+      signal = signals.received();
+      throw;
+    }
+  } catch (...) {
+    return report(describe_failure(as_error(std::current_exception()), signal), console, output);
+  }
+}
+
+}  // namespace
+
+int run(std::span<const char* const> arguments, const char* const* environment) noexcept {
+  try {
+    block_signals();
+    return run_reported(arguments, read_environment(environment));
+  } catch (...) {
+    // Not even the means of telling it could be set up.
+    LineWriter(STDERR_FILENO).write("Internal error: cannot start\n");
+    return 1;
+  }
+}
+
+}  // namespace nai::app
