@@ -84,7 +84,7 @@ TEST_CASE("a stalled answer neither ends nor keeps the registry from stopping") 
   Faulty faulty(Fault{.stall_after_body_bytes = 1000});
   Reply reply;
   std::thread client([&] { reply = faulty.fetch(); });
-  REQUIRE(faulty.registry.wait_for_content_bytes(1000, 10s));
+  REQUIRE(faulty.registry.wait_for_request([](const auto& r) { return r.stalled; }, 10s));
   faulty.registry.down(mock::Host::cdn);
   client.join();
   REQUIRE(reply.status == 200);

@@ -78,15 +78,21 @@ bool RequestReader::fill() {
 }
 
 struct ResponseWriter::Plan {
+  const RequestInfo& info;
+  const Fault& fault;
   std::uint64_t total = 0;  // bytes of body the head promises
   std::uint64_t limit = 0;  // bytes of body to send before misbehaving
   bool chunked = false;
 };
 
-ResponseWriter::Outcome ResponseWriter::write(Response response, const Fault& fault,
-                                              bool head_only) {
+ResponseWriter::Outcome ResponseWriter::write(const RequestInfo& info, Response response,
+                                              const Fault& fault) {
   apply_edits(response, response.is_content ? fault.edits : std::vector<Fault::Edit>{});
-  Plan plan{.total = response.body_size(), .limit = response.body_size(), .chunked = fault.chunked};
+  Plan plan{.info = info,
+            .fault = fault,
+            .total = response.body_size(),
+            .limit = response.body_size(),
+            .chunked = fault.chunked};
   if (fault.cut != Fault::Cut::none) {
     plan.limit = std::min(plan.limit, fault.cut_after_body_bytes);
   }
@@ -102,7 +108,7 @@ ResponseWriter::Outcome ResponseWriter::write(Response response, const Fault& fa
   Outcome outcome;
   const std::string head = render_head(response.status, response.headers);
   if (fault.cut == Fault::Cut::before_head || fault.stall_before_head) {
-    misbehave_at_end(fault, plan);
+    misbehave_at_end(plan);
     return outcome;
   }
   m_buffer.clear();
@@ -110,35 +116,36 @@ ResponseWriter::Outcome ResponseWriter::write(Response response, const Fault& fa
   if (fault.cut == Fault::Cut::inside_head) {
     m_buffer.resize(head.size() / 2);
     m_stream.write(m_buffer);
-    misbehave_at_end(fault, plan);
+    misbehave_at_end(plan);
     return outcome;
   }
-  if (head_only) {
+  if (info.method == "HEAD") {
     outcome.complete = m_stream.write(m_buffer);
     return outcome;
   }
-  outcome.complete = write_body(response, fault, plan, outcome);
+  outcome.complete = write_body(response, plan, outcome);
   return outcome;
 }
 
-bool ResponseWriter::write_body(const Response& response, const Fault& fault, const Plan& plan,
-                                Outcome& outcome) {
+bool ResponseWriter::write_body(const Response& response, const Plan& plan, Outcome& outcome) {
   std::optional<Conditions::ContentAnswer> counted;
   if (response.is_content) {
     counted.emplace(m_conditions);
   }
   for (const Segment& segment : response.body) {
     for (std::uint64_t done = 0; done < segment.length && outcome.body_bytes < plan.limit;) {
-      const std::uint64_t count = std::min(
-          {piece_limit(response, fault), segment.length - done, plan.limit - outcome.body_bytes});
+      const std::uint64_t count =
+          std::min({piece_limit(response, plan.fault), segment.length - done,
+                    plan.limit - outcome.body_bytes});
       const Segment piece{segment.content, segment.offset + done, count};
       done += count;
       outcome.body_bytes += count;
-      if (!write_piece(piece, response, fault, plan.chunked)) {
+      if (!write_piece(piece, response, plan)) {
         return false;
       }
     }
   }
+  const Fault& fault = plan.fault;
   const bool faulty = fault.cut != Fault::Cut::none || fault.stall_after_body_bytes;
   if (plan.chunked && !faulty) {
     append(m_buffer, "0\r\n\r\n");
@@ -147,7 +154,7 @@ bool ResponseWriter::write_body(const Response& response, const Fault& fault, co
     return false;
   }
   if (faulty) {
-    misbehave_at_end(fault, plan);
+    misbehave_at_end(plan);
     return false;
   }
   return true;
@@ -155,13 +162,12 @@ bool ResponseWriter::write_body(const Response& response, const Fault& fault, co
 
 // The first piece goes out together with the head. A piece counts as served even when only a part
 // of it went out: the count must never be below what the client got.
-bool ResponseWriter::write_piece(const Segment& piece, const Response& response, const Fault& fault,
-                                 bool chunked) {
+bool ResponseWriter::write_piece(const Segment& piece, const Response& response, const Plan& plan) {
   const auto count = static_cast<std::size_t>(piece.length);
-  if (response.is_content && !pace(count, fault)) {
+  if (response.is_content && !pace(count, plan.fault)) {
     return false;
   }
-  if (chunked) {
+  if (plan.chunked) {
     char text[20] = {};
     const auto [end, error] = std::to_chars(text, text + sizeof text, count, 16);
     append(m_buffer, std::string_view(text, end));
@@ -170,7 +176,7 @@ bool ResponseWriter::write_piece(const Segment& piece, const Response& response,
   const std::size_t begin = m_buffer.size();
   m_buffer.resize(begin + count);
   piece.content.read(piece.offset, std::span(m_buffer).subspan(begin));
-  if (chunked) {
+  if (plan.chunked) {
     append(m_buffer, "\r\n");
   }
   if (response.is_content) {
@@ -181,10 +187,12 @@ bool ResponseWriter::write_piece(const Segment& piece, const Response& response,
   return written;
 }
 
-void ResponseWriter::misbehave_at_end(const Fault& fault, const Plan& plan) {
+void ResponseWriter::misbehave_at_end(const Plan& plan) {
+  const Fault& fault = plan.fault;
   const bool stalls = fault.stall_before_head ||
                       fault.stall_after_body_bytes.value_or(plan.total + 1) <= plan.limit;
   if (stalls) {
+    m_journal.stall(plan.info);
     m_stream.wait_for_peer_to_leave();
   } else if (fault.cut == Fault::Cut::inside_tls_record) {
     m_stream.write_raw(k_half_record);

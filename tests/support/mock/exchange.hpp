@@ -42,16 +42,15 @@ class ResponseWriter {
     std::uint64_t body_bytes = 0;
     bool complete = false;  // false: the connection is of no use any more
   };
-  // `head_only` leaves the body out, as HEAD asks for.
-  Outcome write(Response response, const Fault& fault, bool head_only);
+  // Without the body if the request was a HEAD.
+  Outcome write(const RequestInfo& info, Response response, const Fault& fault);
 
  private:
   struct Plan;
 
-  bool write_body(const Response& response, const Fault& fault, const Plan& plan, Outcome& outcome);
-  bool write_piece(const Segment& piece, const Response& response, const Fault& fault,
-                   bool chunked);
-  void misbehave_at_end(const Fault& fault, const Plan& plan);
+  bool write_body(const Response& response, const Plan& plan, Outcome& outcome);
+  bool write_piece(const Segment& piece, const Response& response, const Plan& plan);
+  void misbehave_at_end(const Plan& plan);
   std::uint64_t piece_limit(const Response& response, const Fault& fault) const;
   bool pace(std::uint64_t count, const Fault& fault);
 

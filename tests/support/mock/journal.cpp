@@ -61,6 +61,16 @@ void Journal::answer(const RequestInfo& info, int status) {
   }
 }
 
+void Journal::stall(const RequestInfo& info) {
+  {
+    const std::lock_guard lock(m_mutex);
+    if (RequestRecord* record = find(info)) {
+      record->stalled = true;
+    }
+  }
+  m_changed.notify_all();
+}
+
 void Journal::finish(const RequestInfo& info, std::uint64_t body_bytes, bool complete) {
   {
     const std::lock_guard lock(m_mutex);

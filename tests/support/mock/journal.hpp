@@ -59,6 +59,7 @@ struct RequestRecord : RequestInfo {
   // Handed to the kernel so far; not updated while a body is on its way.
   std::uint64_t body_bytes = 0;
   bool complete = false;  // the whole answer went out
+  bool stalled = false;   // nothing more comes, as a fault wanted
   std::chrono::steady_clock::time_point answered;
 };
 
@@ -74,6 +75,7 @@ class Journal {
   // Notes the status before the first byte of the answer leaves, so that who got the answer can
   // read it.
   void answer(const RequestInfo& info, int status);
+  void stall(const RequestInfo& info);
   void finish(const RequestInfo& info, std::uint64_t body_bytes, bool complete);
 
   void add_violation(std::string text);

@@ -168,7 +168,7 @@ void Server::serve(Connection& connection) {
     const RequestReader::Result result = reader.next(request);
     if (result == RequestReader::Result::malformed) {
       m_journal.add_violation(std::string("malformed request to the ") + to_string(m_options.host));
-      connection.writer.write(bad_request(), {}, false);
+      connection.writer.write({}, bad_request(), {});
     }
     if (result != RequestReader::Result::request || !serve_one(connection, request)) {
       return;
@@ -207,7 +207,7 @@ bool Server::serve_one(Connection& connection, Request& request) {
   const bool last = equals_ignoring_case(request.headers.get("Connection").value_or(""), "close");
   response.headers.set("Connection", last ? "close" : "keep-alive");
   m_journal.answer(info, response.status);
-  const auto outcome = connection.writer.write(std::move(response), fault, request.is_head());
+  const auto outcome = connection.writer.write(info, std::move(response), fault);
   m_journal.finish(info, outcome.body_bytes, outcome.complete);
   return outcome.complete && !last;
 }
