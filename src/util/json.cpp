@@ -23,9 +23,11 @@ std::optional<nlohmann::json> parse_json(std::string_view text, std::string* pro
     if (!too_deep && !value.is_discarded()) {
       return value;
     }
-    why = "nested too deeply";
   } catch (const nlohmann::json::exception& error) {
     why = text.empty() ? "it is empty" : error.what();
+  }
+  if (too_deep) {
+    why = "nested too deeply";
   }
   if (problem != nullptr) {
     *problem = why;

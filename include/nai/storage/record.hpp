@@ -24,13 +24,13 @@ struct RecordedFile {
 // The completion record: the volume holds exactly this, complete and verified. Its format is in
 // src/README.md.
 struct Record {
-  std::string source;      // "https://huggingface.co/org/name"
-  std::string revision;    // full commit
-  std::string selection;   // the patterns in force; "" for the built-in rule
-  std::string model_name;  // MODEL_NAME of the run that completed it
-  std::string program;     // name and version that wrote it
-  std::string completed_at;
-  std::vector<RecordedFile> files;
+  std::string source = {};      // "https://huggingface.co/org/name"
+  std::string revision = {};    // full commit
+  std::string selection = {};   // the patterns in force; "" for the built-in rule
+  std::string model_name = {};  // MODEL_NAME of the run that completed it
+  std::string program = {};     // name and version that wrote it
+  std::string completed_at = {};
+  std::vector<RecordedFile> files = {};
 };
 
 // Empty when there is none, or when it cannot be used; the log says why in one line then.

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <sys/stat.h>
+
+#include <chrono>
+
+#include "support/captured_log.hpp"
+#include "support/fake_source.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <nai/transfer/download.hpp>
+#include <nai/util/error.hpp>
+
+using namespace nai;
+using Catch::Matchers::ContainsSubstring;
+using nai::test::content_of;
+using nai::test::FakeSource;
+
+namespace {
+
+// A volume on a temporary directory, and small units so that little content makes many of them.
+struct Fixture {
+  test::TemporaryDirectory directory;
+  test::CapturedLog log;
+  util::SystemClock clock;
+  FakeSource source;
+  std::stop_source stop;
+  transfer::Options options{.connections = 4,
+                            .chunk_bytes = 64 * 1024,
+                            .min_chunk_bytes = 16 * 1024,
+                            .block_bytes = 4 * 1024,
+                            .sync_interval = std::chrono::hours(1),
+                            .sync_bytes = 100 * 1024,
+                            .retry = {.base_delay = std::chrono::milliseconds(1),
+                                      .rate_limited_base_delay = std::chrono::milliseconds(1),
+                                      .max_delay = std::chrono::milliseconds(2),
+                                      .max_attempts = 3}};
+  std::unique_ptr<transfer::Progress> progress;
+  std::unique_ptr<storage::Volume> volume;
+
+  void download() {
+    source.fetches.clear();
+    progress = std::make_unique<transfer::Progress>();
+    volume = std::make_unique<storage::Volume>(directory.path(), log);
+    volume->prepare_state();
+    volume->prepare_directories();
+    volume->begin_changes();
+    transfer::download(source.manifest, options, {source, *volume, *progress, clock, log},
+                       stop.get_token());
+  }
+
+  std::size_t finish() {
+    std::vector<std::string> paths;
+    for (const auto& artifact : source.manifest.artifacts) {
+      paths.push_back(artifact.path);
+    }
+    const auto removed =
+        volume->finish({.source = "fake://model", .revision = source.manifest.revision}, paths);
+    volume->remove_hf_cache();
+    return removed;
+  }
+
+  util::ErrorKind failure(std::string* message = nullptr) {
+    try {
+      download();
+    } catch (const util::Error& error) {
+      if (message != nullptr) {
+        *message = error.what();
+      }
+      return error.kind();
+    }
+    FAIL("the download succeeded");
+    return util::ErrorKind::internal;
+  }
+
+  [[nodiscard]] std::string published(const std::string& path) const {
+    return test::read_file(directory.path() / "model-files" / path);
+  }
+  [[nodiscard]] bool exists(const std::string& path) const {
+    return std::filesystem::exists(directory.path() / "model-files" / path);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("files of every size arrive, verified and readable by others") {
+  Fixture f;
+  const std::vector<std::size_t> sizes{0,     1,     4095,  4096,  4097,  16383,
+                                       16384, 16385, 65535, 65536, 65537, 1000003};
+  for (const std::size_t size : sizes) {
+    f.source.add("dir/" + std::to_string(size) + ".bin", content_of(size));
+  }
+  f.download();
+  for (const std::size_t size : sizes) {
+    REQUIRE(f.published("dir/" + std::to_string(size) + ".bin") == content_of(size));
+  }
+  struct stat status {};
+  REQUIRE(::stat((f.directory.path() / "model-files/dir/1.bin").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0644);
+  CHECK(f.progress->files_done == sizes.size());
+  CHECK(f.progress->bytes_present == f.progress->bytes_total);
+  CHECK(f.progress->bytes_hashed == f.progress->bytes_total);
+  CHECK(f.source.bytes_asked() == f.progress->bytes_total);
+  CHECK(f.progress->connections == 0);
+}
+
+TEST_CASE("every chunk may fail on the way") {
+  Fixture f;
+  f.source.add("a.bin", content_of(700'001, 1));
+  f.source.add("b.bin", content_of(300'000, 2));
+  int calls = 0;
+  f.source.on_fetch = [&](const FakeSource::Fetch&) -> FakeSource::Fault {
+    if (++calls % 3 == 0) {
+      return {};
+    }
+    return {.serve_bytes = static_cast<std::uint64_t>(calls * 1000),
+            .result = {.verdict = http::Verdict::retry, .cause = "connection lost"}};
+  };
+  f.options.retry.max_attempts = 100;
+  f.download();
+  CHECK(f.published("a.bin") == content_of(700'001, 1));
+  CHECK(f.published("b.bin") == content_of(300'000, 2));
+  CHECK(f.log.count("retry") > 0);
+  CHECK(f.progress->retries == f.log.count("retry"));
+}
+
+TEST_CASE("retries end, and what was fetched is kept for the next run") {
+  Fixture f;
+  f.source.add("a.bin", content_of(500'000));
+  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
+    if (fetch.range.offset < 300'000) {
+      return {};
+    }
+    return {.serve_bytes = 0,
+            .result = {.verdict = http::Verdict::retry, .cause = "503 from cdn.test"}};
+  };
+  std::string message;
+  CHECK(f.failure(&message) == util::ErrorKind::temporary);
+  CHECK_THAT(message, ContainsSubstring("a.bin") && ContainsSubstring("503 from cdn.test"));
+  CHECK_FALSE(f.exists("a.bin"));
+
+  f.source.on_fetch = nullptr;
+  f.download();
+  CHECK(f.published("a.bin") == content_of(500'000));
+  CHECK(f.source.bytes_asked() < 250'000);
+  CHECK(f.progress->bytes_reused + f.source.bytes_asked() == 500'000);
+}
+
+TEST_CASE("stop saves everything and the next run goes on from there") {
+  Fixture f;
+  const std::string content = content_of(2'000'000);
+  f.source.add("a.bin", content);
+  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
+    if (fetch.range.offset > 900'000) {
+      f.stop.request_stop();
+    }
+    return {};
+  };
+  CHECK(f.failure() == util::ErrorKind::interrupted);
+  CHECK_FALSE(f.exists("a.bin"));
+  f.stop = std::stop_source();
+  f.source.on_fetch = nullptr;
+  f.options.connections = 7;
+  f.download();
+  CHECK(f.published("a.bin") == content);
+  CHECK(f.progress->bytes_reused > 500'000);
+  CHECK(f.progress->bytes_reused + f.source.bytes_asked() == content.size());
+}
+
+TEST_CASE("wrong bytes are fetched once more, then refused, and never published") {
+  Fixture f;
+  f.source.add("good.bin", content_of(200'000, 1));
+  f.source.add("bad.bin", content_of(200'000, 2));
+  int wrong = 0;
+  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
+    const bool flip = fetch.path == "bad.bin" && fetch.range.offset == 0 && wrong-- > 0;
+    return {.flip_first_byte = flip};
+  };
+  SECTION("once") {
+    wrong = 1;
+    f.download();
+    CHECK(f.published("bad.bin") == content_of(200'000, 2));
+    CHECK(f.source.forgotten == std::vector<std::string>{"bad.bin"});
+    CHECK_THAT(f.log.message("content_mismatch"),
+               ContainsSubstring(test::digest_of(content_of(200'000, 2)).to_string()));
+  }
+  SECTION("again and again") {
+    wrong = 100;
+    std::string message;
+    CHECK(f.failure(&message) == util::ErrorKind::content_mismatch);
+    CHECK_THAT(message, ContainsSubstring("bad.bin"));
+    CHECK_FALSE(f.exists("bad.bin"));
+    // Nothing wrong is resumed from.
+    wrong = 0;
+    f.download();
+    CHECK(f.published("bad.bin") == content_of(200'000, 2));
+  }
+}
+
+TEST_CASE("a second run on a complete volume asks for nothing") {
+  Fixture f;
+  f.source.add("a.bin", content_of(100'000));
+  f.source.add("empty", "");
+  f.download();
+  f.finish();
+  f.download();
+  CHECK(f.source.fetches.empty());
+  CHECK(f.progress->bytes_hashed == 0);
+  CHECK(f.progress->files_done == 2);
+}
+
+TEST_CASE("another revision fetches what differs and removes what is gone") {
+  Fixture f;
+  f.source.add("same.bin", content_of(100'000, 1));
+  f.source.add("changed.bin", content_of(100'000, 2));
+  f.source.add("old/gone.bin", content_of(1'000, 3));
+  f.source.add("old/edited.txt", "ours");
+  f.download();
+  f.finish();
+  test::write_file(f.directory.path() / "model-files/old/edited.txt", "edited by hand");
+  test::write_file(f.directory.path() / "model-files/foreign.txt", "not ours");
+
+  f.source.manifest.revision = "r2";
+  f.source.manifest.artifacts.clear();
+  f.source.add("same.bin", content_of(100'000, 1));
+  f.source.add("changed.bin", content_of(100'000, 22));
+  f.source.add("old/gone.bin/now-a-directory", "x");
+  f.download();
+  f.finish();
+  CHECK(f.source.bytes_asked() == 100'001);
+  CHECK(f.published("changed.bin") == content_of(100'000, 22));
+  CHECK(f.published("old/gone.bin/now-a-directory") == "x");
+  CHECK(f.published("old/edited.txt") == "edited by hand");
+  CHECK(f.published("foreign.txt") == "not ours");
+}
+
+TEST_CASE("files in place that nobody vouches for are kept if they are right") {
+  Fixture f;
+  f.source.add("right.bin", content_of(100'000, 1));
+  f.source.add("wrong.bin", content_of(100'000, 2));
+  f.source.add("short.bin", content_of(100'000, 3));
+  test::write_file(f.directory.path() / "model-files/right.bin", content_of(100'000, 1));
+  test::write_file(f.directory.path() / "model-files/wrong.bin", content_of(100'000, 9));
+  test::write_file(f.directory.path() / "model-files/short.bin", "short");
+  f.download();
+  CHECK(f.published("right.bin") == content_of(100'000, 1));
+  CHECK(f.published("wrong.bin") == content_of(100'000, 2));
+  CHECK(f.published("short.bin") == content_of(100'000, 3));
+  CHECK(f.source.bytes_asked() == 200'000);
+  CHECK(f.progress->bytes_reused == 100'000);
+}
+
+TEST_CASE("a planted symbolic link leads nowhere") {
+  Fixture f;
+  test::TemporaryDirectory outside;
+  std::filesystem::create_directories(f.directory.path() / "model-files");
+  SECTION("as a directory") {
+    std::filesystem::create_directory_symlink(outside.path(),
+                                              f.directory.path() / "model-files/dir");
+    f.source.add("dir/file.bin", content_of(1000));
+    std::string message;
+    CHECK(f.failure(&message) == util::ErrorKind::storage);
+    CHECK_THAT(message, ContainsSubstring("not a directory"));
+  }
+  SECTION("as the file") {
+    test::write_file(outside.path() / "target", content_of(1000));
+    std::filesystem::create_symlink(outside.path() / "target",
+                                    f.directory.path() / "model-files/file.bin");
+    f.source.add("file.bin", content_of(1000, 5));
+    f.download();
+    CHECK(f.published("file.bin") == content_of(1000, 5));
+    CHECK(test::read_file(outside.path() / "target") == content_of(1000));
+  }
+  CHECK_FALSE(std::filesystem::exists(outside.path() / "file.bin"));
+}
+
+TEST_CASE("thousands of small files and a large one") {
+  Fixture f;
+  for (int i = 0; i < 2000; ++i) {
+    f.source.add("small/" + std::to_string(i % 20) + "/" + std::to_string(i), content_of(100, i));
+  }
+  f.source.add("large.bin", content_of(3'000'000));
+  f.download();
+  CHECK(f.progress->files_done == 2001);
+  CHECK(f.published("small/7/1987") == content_of(100, 1987));
+  CHECK(f.published("large.bin") == content_of(3'000'000));
+  f.finish();
+  CHECK_FALSE(std::filesystem::exists(f.directory.path() / "hf_cache"));
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nai/util/log.hpp>
+
+namespace nai::test {
+
+// Keeps what was logged.
+class CapturedLog final : public util::Log {
+ public:
+  struct Entry {
+    util::Level level;
+    std::string event;
+    std::string message;
+  };
+
+  void write(util::Level level, std::string_view event, std::string_view message,
+             const util::Fields& /*fields*/) override {
+    const std::scoped_lock lock(m_mutex);
+    m_entries.push_back({level, std::string(event), std::string(message)});
+  }
+  [[nodiscard]] bool enabled(util::Level /*level*/) const override { return true; }
+
+  [[nodiscard]] std::vector<Entry> entries() const {
+    const std::scoped_lock lock(m_mutex);
+    return m_entries;
+  }
+  [[nodiscard]] std::size_t count(std::string_view event) const {
+    const auto all = entries();
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const Entry& e) { return e.event == event; }));
+  }
+  // The first message of that event; empty when there is none.
+  [[nodiscard]] std::string message(std::string_view event) const {
+    for (const Entry& entry : entries()) {
+      if (entry.event == event) {
+        return entry.message;
+      }
+    }
+    return {};
+  }
+
+ private:
+  mutable std::mutex m_mutex;
+  std::vector<Entry> m_entries;
+};
+
+}  // namespace nai::test

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+
+#include <span>
+#include <string>
+
+#include <nai/digest/hasher.hpp>
+
+using namespace nai::digest;
+
+namespace {
+
+std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) {
+    text[i] = static_cast<char>(i * 31 + i / 251);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("digests of known content") {
+  Hasher sha256(Algorithm::sha256, 3);
+  sha256.update(bytes("abc"));
+  CHECK(sha256.digest().hex() ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  // `printf 'hello\n' | git hash-object --stdin`
+  Hasher blob(Algorithm::git_blob_sha1, 6);
+  blob.update(bytes("hello\n"));
+  CHECK(blob.digest().hex() == "ce013625030ba8dba906f756967f9e9ca394464a");
+  CHECK(Hasher(Algorithm::git_blob_sha1, 0).digest().hex() ==
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+}
+
+TEST_CASE("a saved checksum goes on in another process as if nothing had happened") {
+  for (const Algorithm algorithm : {Algorithm::sha256, Algorithm::git_blob_sha1}) {
+    const std::string content = pattern(1000);
+    Hasher whole(algorithm, content.size());
+    whole.update(bytes(content));
+    for (std::size_t cut = 0; cut <= content.size(); cut += 7) {
+      Hasher first(algorithm, content.size());
+      first.update(bytes(content).first(cut));
+      auto second = Hasher::restore(algorithm, content.size(), first.save());
+      REQUIRE(second);
+      CHECK(second->position() == cut);
+      second->update(bytes(content).subspan(cut));
+      REQUIRE(second->digest() == whole.digest());
+    }
+  }
+}
+
+TEST_CASE("a damaged or foreign state is refused") {
+  Hasher hasher(Algorithm::sha256, 100);
+  hasher.update(bytes("some content"));
+  const std::string saved = hasher.save();
+  for (std::size_t i = 0; i < saved.size(); ++i) {
+    std::string damaged = saved;
+    damaged[i] = damaged[i] == '0' ? '1' : '0';
+    INFO(damaged);
+    CHECK_FALSE(Hasher::restore(Algorithm::sha256, 100, damaged));
+  }
+  CHECK_FALSE(Hasher::restore(Algorithm::sha256, 101, saved));
+  CHECK_FALSE(Hasher::restore(Algorithm::git_blob_sha1, 100, saved));
+  CHECK_FALSE(Hasher::restore(Algorithm::sha256, 100, ""));
+  CHECK_FALSE(Hasher::restore(Algorithm::sha256, 100, saved.substr(0, saved.size() - 1)));
+}
+
+TEST_CASE("a digest is read only in its own form") {
+  const std::string hex(64, 'A');
+  CHECK(Digest::from_hex(Algorithm::sha256, hex)->hex() == std::string(64, 'a'));
+  CHECK_FALSE(Digest::from_hex(Algorithm::git_blob_sha1, hex));
+  CHECK_FALSE(Digest::from_hex(Algorithm::sha256, std::string(64, '*')));
+  CHECK(Digest::parse("sha256:" + hex)->to_string() == "sha256:" + std::string(64, 'a'));
+  CHECK_FALSE(Digest::parse(hex));
+  CHECK_FALSE(Digest::parse("md5:" + hex));
+}
