@@ -70,19 +70,26 @@ class InlineOrigin : public Origin {
 
 class GeneratedOrigin : public Origin {
  public:
-  GeneratedOrigin(std::uint64_t seed, std::uint64_t size) : m_seed(seed), m_size(size) {}
+  GeneratedOrigin(std::string head, std::uint64_t seed, std::uint64_t size)
+      : m_head(std::move(head)), m_seed(seed), m_size(size) {}
 
   std::uint64_t size() const override { return m_size; }
 
   std::string key() const override {
-    return "generated:" + std::to_string(m_seed) + ":" + std::to_string(m_size);
+    return "generated:" + std::to_string(m_seed) + ":" + std::to_string(m_size) +
+           (m_head.empty() ? "" : ":" + sha1_hex(m_head));
   }
 
   void read(std::uint64_t offset, std::span<char> out) const override {
     fill_generated(m_seed, offset, out);
+    if (offset < m_head.size()) {
+      const auto begin = static_cast<std::size_t>(offset);
+      std::copy_n(m_head.data() + begin, std::min(out.size(), m_head.size() - begin), out.begin());
+    }
   }
 
  private:
+  std::string m_head;
   std::uint64_t m_seed;
   std::uint64_t m_size;
 };
@@ -178,7 +185,12 @@ Content Content::inline_bytes(std::string bytes) {
 }
 
 Content Content::generated(std::uint64_t seed, std::uint64_t size) {
-  return Content(std::make_shared<Shared>(std::make_unique<GeneratedOrigin>(seed, size)));
+  return generated_with_head("", seed, size);
+}
+
+Content Content::generated_with_head(std::string head, std::uint64_t seed, std::uint64_t size) {
+  return Content(
+      std::make_shared<Shared>(std::make_unique<GeneratedOrigin>(std::move(head), seed, size)));
 }
 
 Content Content::zeros(std::uint64_t size) {

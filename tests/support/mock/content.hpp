@@ -22,6 +22,9 @@ class Content {
   // Pseudo-random bytes that depend on the seed and on the position; `fill_generated` tells which.
   static Content generated(std::uint64_t seed, std::uint64_t size);
 
+  // The same, with the first bytes replaced by `head`, which must not be longer than `size`.
+  static Content generated_with_head(std::string head, std::uint64_t seed, std::uint64_t size);
+
   // Takes no memory, whatever the size.
   static Content zeros(std::uint64_t size);
 

@@ -101,6 +101,9 @@ void compute_digests(const Repository& repository) {
       files.push_back(&file);
     }
   }
+  // The largest first, so that none is left over for one core at the end.
+  std::sort(files.begin(), files.end(),
+            [](const File* a, const File* b) { return a->content.size() > b->content.size(); });
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < files.size(); i = next++) {
