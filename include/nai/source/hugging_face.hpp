@@ -17,22 +17,24 @@ namespace nai::source {
 
 // Which repository, and how to talk to the Hub.
 struct HuggingFaceOptions {
-  http::Url endpoint;       // https://huggingface.co or a mirror
-  std::string repository;   // "org/name" or "name", from parse_repository()
-  std::string revision;     // as given; empty means the default branch
-  std::string token;        // empty: anonymous; sent to the endpoint's origin only
+  http::Url endpoint;                     // https://huggingface.co or a mirror
+  std::string repository;                 // "org/name" or "name", from parse_repository()
+  std::string revision;                   // as given; empty means the default branch
+  std::string token;                      // empty: anonymous; sent to the endpoint's origin only
   std::vector<std::string> include = {};  // fnmatch patterns; empty: the selection rule decides
   std::vector<std::string> exclude = {};
   http::RetryPolicy retry = {};
 };
 
-// `client`, `clock` and `log` must outlive the source. Each retry is logged with its cause and wait.
+// `client`, `clock` and `log` must outlive the source. Each retry is logged with its cause and
+// wait.
 [[nodiscard]] std::unique_ptr<Source> make_hugging_face_source(HuggingFaceOptions options,
                                                                http::Client& client,
                                                                util::Clock& clock, util::Log& log);
 
-// "org/name" from REPO_ID: accepts the bare id and the prefixes https://huggingface.co/, huggingface.co/, hf.co/,
-// huggingface.com/ (http too). Throws Error{usage} with the reason otherwise: the rule is
+// "org/name" from REPO_ID: accepts the bare id and the prefixes https://huggingface.co/,
+// huggingface.co/, hf.co/, huggingface.com/ (http too). Throws Error{usage} with the reason
+// otherwise: the rule is
 // `^(\b[\w\-.]+\b/)?\b[\w\-.]{1,96}\b$`, no "--", no "..", no ".git" at the end.
 [[nodiscard]] std::string parse_repository(std::string_view repo_id);
 

@@ -26,10 +26,11 @@ struct Manifest {
   [[nodiscard]] std::uint64_t total_bytes() const;
 };
 
-// Refuses what must not become a path below model-files: empty, absolute, "." or ".." or empty segments,
-// backslashes, drive letters, control characters, segments over 255 bytes, paths over 4096 bytes, duplicates,
-// names that differ only in case, a file where another path needs a directory. Throws
-// Error{content_mismatch} naming the path: a hostile or broken repository, which another attempt does not mend.
+// Refuses what must not become a path below model-files: empty, absolute, "." or ".." or empty
+// segments, backslashes, drive letters, control characters, segments over 255 bytes, paths over
+// 4096 bytes, duplicates, names that differ only in case, a file where another path needs a
+// directory. Throws Error{content_mismatch} naming the path: a hostile or broken repository, which
+// another attempt does not mend.
 void validate_paths(const std::vector<Artifact>& artifacts);
 
 }  // namespace nai::source

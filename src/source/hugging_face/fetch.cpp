@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <source/hugging_face/fetch.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <nai/util/text.hpp>
+
+#include <source/hugging_face/hub_error.hpp>
+
+namespace nai::source {
+
+namespace {
+
+// Each about 2 KB, and only files that are under way need one.
+constexpr std::size_t k_max_locations = 1024;
+// Renewals in one fetch of a location that its host refuses, before it counts as an attempt.
+constexpr int k_max_renewals = 2;
+// Fresh answers in a row that contradict the manifest, before it counts as a lie.
+constexpr int k_max_contradictions = 3;
+
+FetchResult retry(std::string cause) {
+  return {.verdict = http::Verdict::retry, .cause = std::move(cause)};
+}
+
+FetchResult stopped() { return {.verdict = http::Verdict::stopped, .cause = "stopped"}; }
+
+bool means_stale(int status) {
+  return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
+}
+
+std::optional<util::SystemTime> server_time(const http::Response& response) {
+  return http::parse_http_date(response.headers.find("Date").value_or(""));
+}
+
+}  // namespace
+
+Fetcher::Fetcher(const Hub& hub, std::string commit)
+    : m_hub(&hub), m_commit(std::move(commit)), m_locations(k_max_locations) {}
+
+FetchResult Fetcher::fetch(const RangeRequest& request, const std::stop_token& stop) {
+  const std::string& path = request.artifact.path;
+  if (request.range.empty()) {
+    return {};
+  }
+  assert(request.range.end() <= request.artifact.size);
+  for (int renewals = 0;; ++renewals) {
+    const auto now = m_hub->clock().steady_now();
+    LocationCache::Answer answer = m_locations.acquire(path, now, stop);
+    Outcome outcome;
+    if (const auto* failure = std::get_if<LocationCache::Failure>(&answer)) {
+      if (const auto* error = std::get_if<util::Error>(failure)) {
+        throw util::Error(*error);
+      }
+      return std::get<FetchResult>(*failure);
+    }
+    if (const auto* known = std::get_if<LocationCache::Known>(&answer)) {
+      Trip trip{.request = request,
+                .chain = http::RedirectChain(known->location.url),
+                .generation = known->generation,
+                .good_until = known->location.good_until};
+      outcome = run(trip, stop);
+    } else {
+      Trip trip{.request = request,
+                .chain = http::RedirectChain(m_hub->resolve_url(m_commit, path)),
+                .asking_round = std::get<LocationCache::Ask>(answer).round};
+      outcome = run_asking(trip, stop);
+    }
+    outcome.result.cause = m_hub->without_token(std::move(outcome.result.cause));
+    if (!outcome.location_is_stale || renewals == k_max_renewals) {
+      return outcome.result;
+    }
+  }
+}
+
+// Whatever happens, who waits for this thread's location hears of it.
+Fetcher::Outcome Fetcher::run_asking(Trip& trip, const std::stop_token& stop) {
+  const std::string& path = trip.request.artifact.path;
+  if (auto limited = rate_limited_now()) {
+    m_locations.failed(path, *trip.asking_round, *limited);
+    return {.result = *std::move(limited)};
+  }
+  try {
+    Outcome outcome = run(trip, stop);
+    m_locations.failed(path, *trip.asking_round, outcome.result);
+    return outcome;
+  } catch (const util::Error& error) {
+    m_locations.failed(path, *trip.asking_round, error);
+    throw;
+  } catch (...) {
+    // The sink's own trouble says nothing of the location.
+    m_locations.failed(path, *trip.asking_round,
+                       retry("another connection for the same file broke off"));
+    throw;
+  }
+}
+
+Fetcher::Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
+  while (true) {
+    RangeBody body(trip.request,
+                   [&](const http::Response& head) { return accept_content(trip, head); });
+    http::Request request = m_hub->request(trip.chain);
+    request.range = trip.request.range;
+    const http::Response response = m_hub->client().send(request, body, stop);
+    const bool from_hub = m_hub->trusts(trip.chain);
+    if (from_hub) {
+      note_rate_limit(http::parse_rate_limit_wait(response.headers.find("RateLimit").value_or("")));
+    }
+    if (body.accepted() || body.mismatch() || response.error) {
+      return judge_content(trip, response, body, stop);
+    }
+    if (http::classify(response) != http::Verdict::redirect) {
+      return judge_error(trip, response, body);
+    }
+    if (const Mismatch mismatch = from_hub ? check_hub_head(trip, response) : Mismatch{}) {
+      return mismatch.contradicts_manifest ? contradiction(trip, mismatch.cause)
+                                           : Outcome{.result = retry(mismatch.cause)};
+    }
+    if (!trip.chain.follow(response)) {
+      return {.result = retry(trip.chain.problem()), .location_is_stale = !from_hub};
+    }
+    if (!m_hub->trusts(trip.chain)) {
+      settle(trip, response);
+    }
+  }
+}
+
+// Where the content is to be had was learned from `head`, a redirect there or the content itself.
+void Fetcher::settle(Trip& trip, const http::Response& head) {
+  const util::Clock& clock = m_hub->clock();
+  const auto lifetime =
+      location_lifetime(trip.chain.current(), server_time(head), clock.system_now());
+  const util::SteadyTime good_until = clock.steady_now() + lifetime;
+  // A location behind another one lives no longer than that.
+  if (trip.generation == 0 || good_until < trip.good_until) {
+    trip.good_until = good_until;
+  }
+  trip.generation = m_locations.found(trip.request.artifact.path,
+                                      {.url = trip.chain.current(), .good_until = trip.good_until});
+}
+
+Mismatch Fetcher::accept_content(Trip& trip, const http::Response& head) {
+  const std::string& path = trip.request.artifact.path;
+  if (m_hub->trusts(trip.chain)) {
+    if (Mismatch mismatch = check_hub_head(trip, head)) {
+      return mismatch;
+    }
+    if (trip.asking_round) {
+      settle(trip, head);
+    }
+    return {};
+  }
+  const std::string etag = http::normalize_etag(head.headers.find("ETag").value_or(""));
+  if (!etag.empty() && !m_locations.same_etag(path, trip.chain.current().host(), etag)) {
+    m_locations.invalidate(path, trip.generation);
+    return {.cause = fmt::format("the file changed at {} (another ETag than before)",
+                                 trip.chain.current().host())};
+  }
+  return {};
+}
+
+// What the Hub says of the file beside its content or the redirect to it.
+Mismatch Fetcher::check_hub_head(const Trip& trip, const http::Response& head) const {
+  const Artifact& artifact = trip.request.artifact;
+  const auto commit = head.headers.find("X-Repo-Commit");
+  if (commit && *commit != m_commit) {
+    return {.cause = fmt::format("the Hub answers for commit {} instead of {}",
+                                 util::printable(*commit, 60), m_commit),
+            .contradicts_manifest = true};
+  }
+  const auto size = util::parse_decimal(head.headers.find("X-Linked-Size").value_or(""));
+  if (size && *size != artifact.size) {
+    return {.cause = fmt::format("the server has {} bytes of a file that is listed with {}", *size,
+                                 artifact.size),
+            .contradicts_manifest = true};
+  }
+  // The tag of a redirect may be the redirect's own, and that of an LFS file's content its store's.
+  const bool regular = artifact.digest.algorithm() == digest::Algorithm::git_blob_sha1;
+  auto etag = head.headers.find("X-Linked-Etag");
+  if (!etag && regular && head.status < 300) {
+    etag = head.headers.find("ETag");
+  }
+  const auto digest = digest::Digest::from_hex(artifact.digest.algorithm(),
+                                               http::normalize_etag(etag.value_or("")));
+  if (digest && *digest != artifact.digest) {
+    return {.cause = fmt::format("the server has a file with checksum {}, listed is {}",
+                                 digest->to_string(), artifact.digest.to_string()),
+            .contradicts_manifest = true};
+  }
+  return {};
+}
+
+Fetcher::Outcome Fetcher::judge_content(Trip& trip, const http::Response& response,
+                                        const RangeBody& body, const std::stop_token& stop) {
+  const std::string where = trip.chain.current().display();
+  if (body.sink_had_enough()) {
+    return {.result = stop.stop_requested() ? stopped() : FetchResult{}};
+  }
+  if (body.accepted() && body.too_long()) {
+    return {.result = retry(fmt::format("{}: the body is longer than the range", where))};
+  }
+  if (body.accepted() && body.complete()) {
+    m_locations.agreed(trip.request.artifact.path);
+    return {};
+  }
+  if (body.mismatch()) {
+    const std::string cause = fmt::format("{}: {}", where, body.mismatch().cause);
+    return body.mismatch().contradicts_manifest ? contradiction(trip, cause)
+                                                : Outcome{.result = retry(cause)};
+  }
+  if (response.error && response.error->failure == http::TransportFailure::stopped) {
+    return {.result = stopped()};
+  }
+  const std::string after = body.accepted() ? fmt::format(" after {} of {} bytes", body.delivered(),
+                                                          trip.request.range.length)
+                                            : "";
+  return {
+      .result = retry(fmt::format(
+          "{}: {}{}", where, response.error ? response.error->message : "the body ended", after))};
+}
+
+Fetcher::Outcome Fetcher::judge_error(Trip& trip, const http::Response& response,
+                                      const RangeBody& body) {
+  const std::string where = trip.chain.current().display();
+  const bool from_hub = m_hub->trusts(trip.chain);
+  if (response.status == 416) {
+    const auto total =
+        http::parse_unsatisfied_range(response.headers.find("Content-Range").value_or(""));
+    const std::string said = total ? fmt::format("; the server has {} bytes, listed are {}", *total,
+                                                 trip.request.artifact.size)
+                                   : "";
+    return contradiction(
+        trip, fmt::format("{}: {}{}", where, server_words(response, body.error_body()), said));
+  }
+  // What the Hub says to a fresh question is final; a location may just be too old.
+  const bool may_be_stale = !from_hub || !trip.asking_round;
+  if (from_hub && !(may_be_stale && means_stale(response.status)) && response.status >= 400 &&
+      http::classify(response) == http::Verdict::fatal) {
+    throw m_hub->without_token(hub_error(response, body.error_body(), trip.chain.current()));
+  }
+  FetchResult result =
+      retry(fmt::format("{}: {}", where, server_words(response, body.error_body())));
+  if (may_be_stale && means_stale(response.status)) {
+    m_locations.invalidate(trip.request.artifact.path, trip.generation);
+    return {.result = std::move(result), .location_is_stale = true};
+  }
+  result.server_wish = http::server_wish(response, m_hub->clock().system_now());
+  if (http::classify(response) == http::Verdict::rate_limited) {
+    result.verdict = http::Verdict::rate_limited;
+    if (from_hub) {
+      note_rate_limit(result.server_wish);
+    }
+  }
+  return {.result = std::move(result)};
+}
+
+// One such answer may be a server's slip; a fresh one each time that says the same is not.
+Fetcher::Outcome Fetcher::contradiction(Trip& trip, const std::string& cause) {
+  const Artifact& artifact = trip.request.artifact;
+  // Of all threads that met the same location, one counts.
+  const bool fresh = trip.generation == 0 || m_locations.invalidate(artifact.path, trip.generation);
+  if (fresh && m_locations.contradicted(artifact.path) >= k_max_contradictions) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      m_hub->without_token(fmt::format(
+                          "the Hub contradicts its own file list of {}, again and again: {}: {}",
+                          m_hub->options().repository, artifact.path, cause)));
+  }
+  return {.result = retry(cause)};
+}
+
+std::optional<FetchResult> Fetcher::rate_limited_now() {
+  const auto now = m_hub->clock().steady_now();
+  const std::lock_guard lock(m_mutex);
+  if (now >= m_hub_not_before) {
+    return std::nullopt;
+  }
+  return FetchResult{
+      .verdict = http::Verdict::rate_limited,
+      .cause = "the Hub's rate limit is used up",
+      .server_wish = std::chrono::ceil<std::chrono::seconds>(m_hub_not_before - now)};
+}
+
+void Fetcher::note_rate_limit(std::optional<std::chrono::seconds> wait) {
+  if (wait) {
+    const std::lock_guard lock(m_mutex);
+    m_hub_not_before = std::max(m_hub_not_before, m_hub->clock().steady_now() + *wait);
+  }
+}
+
+}  // namespace nai::source
