@@ -49,7 +49,8 @@ void Hub::classify(const Request& request, RequestInfo& info) const {
 Response Hub::answer(const Request& request, const Fault& fault) {
   const std::int64_t now = m_conditions.unix_now();
   const RequestKind kind = parse_hub_target(request).kind;
-  const bool resolver = kind == RequestKind::resolve || kind == RequestKind::resolve_cache;
+  const bool resolver = kind == RequestKind::raw || kind == RequestKind::resolve ||
+                        kind == RequestKind::resolve_cache;
   const RateLimiter::Standing rate = m_limiter.take(resolver, now);
   Response response = rate.refused ? refuse_rate() : dispatch(request, fault);
   if (rate.refused) {
@@ -89,7 +90,7 @@ Response Hub::dispatch(const Request& request, const Fault& fault) {
     return refuse_disabled();
   }
   const bool has_access = !repository->gated || repository->admits(caller.user);
-  const bool is_guarded = target.kind == RequestKind::resolve ||
+  const bool is_guarded = target.kind == RequestKind::raw || target.kind == RequestKind::resolve ||
                           target.kind == RequestKind::resolve_cache ||
                           target.verb == "xet-read-token" ||
                           (target.kind == RequestKind::commits && repository->gates_commits);
@@ -115,6 +116,8 @@ Response Hub::in_repository(const Scene& scene) {
       return resolve(scene);
     case RequestKind::resolve_cache:
       return resolve_cache(scene);
+    case RequestKind::raw:
+      return raw(scene);
     default:
       break;
   }

@@ -72,6 +72,7 @@ class Hub : public Site {
   Response paths_info(const Scene& scene) const;
   Response resolve(const Scene& scene);
   Response resolve_cache(const Scene& scene) const;
+  Response raw(const Scene& scene) const;
   Response redirect_to_cdn(const Scene& scene, const File& file);
   Response send_file(const Scene& scene, const File& file) const;
 

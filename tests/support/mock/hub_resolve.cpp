@@ -89,6 +89,17 @@ Response Hub::resolve_cache(const Scene& scene) const {
   return response;
 }
 
+Response Hub::raw(const Scene& scene) const {
+  const File* file = scene.commit.find(scene.target.path);
+  if (file == nullptr) {
+    return hub_error(404, "EntryNotFound", "Entry not found");
+  }
+  const Content content = file->lfs ? Content::inline_bytes(file->lfs_pointer()) : file->content;
+  return serve_content(
+      scene.request, content, quoted(file->git_oid()),
+      {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Repo-Commit", scene.commit.id}});
+}
+
 Response Hub::send_file(const Scene& scene, const File& file) const {
   Headers headers = {
       {"Content-Type", file.lfs ? "application/octet-stream" : "text/plain; charset=utf-8"},

@@ -86,8 +86,8 @@ HubTarget parse_hub_target(const Request& request) {
     return target;
   }
   for (const std::size_t at : {std::size_t{2}, std::size_t{1}}) {
-    if (at + 2 < parts.size() && parts[at] == "resolve") {
-      target.kind = RequestKind::resolve;
+    if (at + 2 < parts.size() && (parts[at] == "resolve" || parts[at] == "raw")) {
+      target.kind = parts[at] == "raw" ? RequestKind::raw : RequestKind::resolve;
       target.repository = join_decoded(parts, 0, at);
       take_revision_and_path(parts, at + 1, target);
       break;

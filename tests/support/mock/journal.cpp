@@ -27,6 +27,8 @@ const char* to_string(RequestKind kind) {
       return "commits";
     case RequestKind::tree:
       return "tree";
+    case RequestKind::raw:
+      return "raw";
     case RequestKind::other_api:
       return "other_api";
     case RequestKind::resolve:

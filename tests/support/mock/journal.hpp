@@ -25,6 +25,7 @@ enum class RequestKind {
   info,           // /api/models/{repo} and .../revision/{rev}
   commits,        // /api/models/{repo}/commits/{rev}
   tree,           // /api/models/{repo}/tree/{rev}, each page
+  raw,            // /{repo}/raw/{rev}/{path}: what git holds, for LFS files the pointer
   other_api,      // everything else below /api
   resolve,        // /{repo}/resolve/{rev}/{path}
   resolve_cache,  // /api/resolve-cache/..., the second hop of regular files

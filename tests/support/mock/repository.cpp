@@ -73,7 +73,7 @@ std::string Repository::add_commit(std::vector<File> files, const std::string& r
 }
 
 const Commit* Repository::resolve(const std::string& revision) const {
-  const auto ref = refs.find(revision);
+  const auto ref = refs.find(revision == "HEAD" ? "main" : revision);
   const std::string& name = ref == refs.end() ? revision : ref->second;
   const auto found = std::find_if(commits.begin(), commits.end(), [&](const Commit& commit) {
     return commit.id == name ||

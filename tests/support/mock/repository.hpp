@@ -56,7 +56,7 @@ struct Repository {
   std::string add_commit(std::vector<File> files, const std::string& ref = "main",
                          std::string commit_id = "");
 
-  // A branch, a tag, "refs/pr/1", a full commit id or at least 7 digits of one.
+  // "HEAD", a branch, a tag, "refs/pr/1", a full commit id or at least 7 digits of one.
   const Commit* resolve(const std::string& revision) const;
 
   bool admits(const std::string& user) const {
