@@ -59,8 +59,7 @@ SignalWatch::SignalWatch(Options options, Console& console)
 
 SignalWatch::~SignalWatch() {
   m_thread.request_stop();
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(m_end.get(), &one, sizeof one));
+  ::eventfd_write(m_end.get(), 1);
   m_thread.join();
 }
 

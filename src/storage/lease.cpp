@@ -25,7 +25,9 @@ constexpr std::size_t k_lease_bytes = 512;
 
 std::string random_name() {
   std::array<std::byte, 12> bytes{};
-  static_cast<void>(::getrandom(bytes.data(), bytes.size(), 0));
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    throw util::storage_error("cannot get random bytes", errno);
+  }
   return util::to_hex(bytes);
 }
 
@@ -120,8 +122,8 @@ bool remove_lease(const std::filesystem::path& path, const std::string& expected
     return false;
   }
   const bool ours = read_lease(aside) == expected;
-  if (!ours) {
-    static_cast<void>(::link(aside.c_str(), path.c_str()));
+  if (!ours && ::link(aside.c_str(), path.c_str()) != 0 && errno != EEXIST) {
+    throw util::storage_error(fmt::format("cannot restore {}", path.string()), errno);
   }
   static_cast<void>(::unlink(aside.c_str()));
   return ours;
