@@ -1,7 +1,9 @@
 # Writes <nai/version.hpp>. In: VERSION, COMMIT (empty: asked of git), SOURCE_DIR, OUTPUT.
 if(NOT COMMIT)
   execute_process(
-    COMMAND git describe --always --dirty --abbrev=12 --exclude=*
+    # The lock is another git's that runs at the same time.
+    COMMAND "${CMAKE_COMMAND}" -E env GIT_OPTIONAL_LOCKS=0
+            git describe --always --dirty --abbrev=12 --exclude=*
     WORKING_DIRECTORY "${SOURCE_DIR}"
     OUTPUT_VARIABLE COMMIT
     OUTPUT_STRIP_TRAILING_WHITESPACE
