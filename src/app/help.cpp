@@ -22,8 +22,8 @@ constexpr std::size_t k_indent = 8;
 constexpr std::size_t k_variable_column = 44;
 
 constexpr std::string_view k_introduction =
-    R"(nai-model-processor brings a published model onto a volume: every file complete, checked against its
-checksum, and resumed where an earlier run stopped.
+    R"(nai-model-processor brings a published model onto a volume: every file complete, checked against
+its checksum, and resumed where an earlier run stopped.
 
 Usage: nai-model-processor [COMMAND] [OPTION...]
 

@@ -11,17 +11,11 @@
 
 namespace nai::app {
 
-namespace {
-
-constexpr int k_patience_ms = 5'000;
-
-}  // namespace
-
 bool LineWriter::wait_until_writable() {
   pollfd descriptor{.fd = m_fd, .events = POLLOUT, .revents = 0};
   int ready = 0;
   do {
-    ready = ::poll(&descriptor, 1, m_stuck ? 0 : k_patience_ms);
+    ready = ::poll(&descriptor, 1, m_stuck ? 0 : static_cast<int>(m_patience.count()));
   } while (ready < 0 && errno == EINTR);
   m_stuck = ready == 0;
   return ready > 0;

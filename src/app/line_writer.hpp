@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 namespace nai::app {
@@ -10,10 +11,12 @@ namespace nai::app {
 // Not thread-safe.
 class LineWriter {
  public:
-  explicit LineWriter(int fd) : m_fd(fd) {}
+  // `patience` is how long a line may wait for the other end.
+  explicit LineWriter(int fd, std::chrono::milliseconds patience = std::chrono::seconds(5))
+      : m_fd(fd), m_patience(patience) {}
 
   // One write(2) when the descriptor takes it whole. False when the line, or the rest of it, was
-  // dropped: the other end is closed or full, or did not read for some seconds (then at once, until
+  // dropped: the other end is closed or full, or did not read in time (then at once, until
   // it reads again).
   bool write(std::string_view text);
 
@@ -21,6 +24,7 @@ class LineWriter {
   [[nodiscard]] bool wait_until_writable();
 
   int m_fd;
+  std::chrono::milliseconds m_patience;
   bool m_stuck = false;
 };
 

@@ -47,16 +47,16 @@ double percent(const ProgressState& state) {
 
 // Both figures in the unit of the second: "10.03 of 16.07 GB".
 std::string bytes_of(std::uint64_t part, std::uint64_t whole) {
-  constexpr std::array<std::pair<std::string_view, double>, 4> k_units{
-      {{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}}};
+  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> k_units{
+      {{"TB", 1'000'000'000'000}, {"GB", 1'000'000'000}, {"MB", 1'000'000}, {"kB", 1'000}}};
   part = std::min(part, whole);
   for (const auto& [unit, scale] : k_units) {
-    if (static_cast<double>(whole) >= scale) {
+    if (whole >= scale) {
       // Rounded down, so that the figures are equal only when it is all there.
       const auto shown = [&](std::uint64_t bytes) {
-        return std::floor(static_cast<double>(bytes) / scale * 100) / 100;
+        return fmt::format("{}.{:02}", bytes / scale, bytes % scale / (scale / 100));
       };
-      return fmt::format("{:.2f} of {:.2f} {}", shown(part), shown(whole), unit);
+      return fmt::format("{} of {} {}", shown(part), shown(whole), unit);
     }
   }
   return fmt::format("{} of {} B", part, whole);
@@ -122,10 +122,9 @@ void RateMeter::Mean::add(double bytes, Seconds time) {
   weight = weight * kept + time.count();
 }
 
-RateMeter::RateMeter(util::SteadyTime start, const ProgressState& state)
+RateMeter::RateMeter(util::SteadyTime start)
     : m_last(start),
       m_last_movement(start),
-      m_state(state),
       m_received{.window = k_rate_window},
       m_hashed{.window = k_rate_window},
       m_present{.window = k_time_left_window} {}
@@ -205,9 +204,9 @@ util::Fields progress_fields(const ProgressState& state, const Pace& pace) {
 }
 
 std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken) {
-  auto line =
-      fmt::format("Summary: {}, {}, all verified", plural(state.files_total, "file", "files"),
-                  util::format_bytes(state.bytes_total));
+  auto line = fmt::format("Progress: done - {}, {}, all verified",
+                          plural(state.files_total, "file", "files"),
+                          util::format_bytes(state.bytes_total));
   if (state.bytes_received == 0) {
     line += " - nothing had to be fetched";
   } else {

@@ -39,7 +39,8 @@ struct Pace {
 // Smooths the rate, so that neither it nor the time left jumps. Not thread-safe.
 class RateMeter {
  public:
-  RateMeter(util::SteadyTime start, const ProgressState& state);
+  // Nothing has been done yet at `start`.
+  explicit RateMeter(util::SteadyTime start);
 
   void add(util::SteadyTime now, const ProgressState& state);
   [[nodiscard]] Pace pace() const;
@@ -69,7 +70,7 @@ class RateMeter {
                                        std::size_t width);
 [[nodiscard]] util::Fields progress_fields(const ProgressState& state, const Pace& pace);
 
-// "Summary: 16 files, 16.07 GB, all verified - fetched 10.87 GB in 2m31s …".
+// "Progress: done - 16 files, 16.1 GB, all verified - fetched 10.87 GB in 2m31s …".
 [[nodiscard]] std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken);
 [[nodiscard]] util::Fields summary_fields(const ProgressState& state,
                                           std::chrono::milliseconds taken);

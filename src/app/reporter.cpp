@@ -44,7 +44,7 @@ void Reporter::run(const std::stop_token& stop) {
 }
 
 void Reporter::print_lines(const std::stop_token& stop) {
-  RateMeter meter(m_start, snapshot(m_progress));
+  RateMeter meter(m_start);
   while (true) {
     m_clock.sleep_until(m_clock.steady_now() + report_interval(m_interval, elapsed()), stop);
     if (stop.stop_requested()) {
@@ -58,7 +58,7 @@ void Reporter::print_lines(const std::stop_token& stop) {
 }
 
 void Reporter::redraw_bar(const std::stop_token& stop) {
-  RateMeter meter(m_start, snapshot(m_progress));
+  RateMeter meter(m_start);
   while (!stop.stop_requested()) {
     const auto state = snapshot(m_progress);
     meter.add(m_clock.steady_now(), state);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nai/app/run.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +61,20 @@ int report(const Failure& failure, Console& console, const OutputConfig& output)
   return failure.exit_status;
 }
 
+// A file that is opened while standard output is closed would become standard output, and the log
+// its content.
+void occupy_standard_descriptors() {
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) {
+      continue;
+    }
+    // The lowest number that is free is this one.
+    if (::open("/dev/null", O_RDWR) < 0) {
+      static_cast<void>(::open("/", O_RDONLY | O_DIRECTORY));
+    }
+  }
+}
+
 int run_command(const Config& config, Session& session) {
   const auto command =
       std::find_if(commands().begin(), commands().end(),
@@ -105,6 +120,7 @@ int run_reported(std::span<const char* const> arguments, const Environment& envi
 
 int run(std::span<const char* const> arguments, const char* const* environment) noexcept {
   try {
+    occupy_standard_descriptors();
     block_signals();
     return run_reported(arguments, read_environment(environment));
   } catch (...) {

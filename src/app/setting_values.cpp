@@ -133,15 +133,16 @@ std::string add_patterns(std::vector<std::string>& target, std::string_view valu
 }
 
 std::optional<http::Url> parse_endpoint(std::string_view text) {
-  std::string address(text);
-  while (address.ends_with('/')) {
-    address.pop_back();
+  constexpr std::string_view k_scheme_end = "://";
+  if (text.find_first_of("?#") != std::string_view::npos) {
+    return std::nullopt;
   }
-  if (address.find("://") == std::string::npos) {
+  std::string address(text);
+  if (address.find(k_scheme_end) == std::string::npos) {
     address.insert(0, "https://");
   }
-  if (address.find_first_of("?#") != std::string::npos) {
-    return std::nullopt;
+  while (address.ends_with('/') && !address.ends_with(k_scheme_end)) {
+    address.pop_back();
   }
   return http::Url::parse(address);
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/redactor.hpp"
+
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace {
+
+using nai::app::Redactor;
+
+}  // namespace
+
+TEST_CASE("Known secrets never come out", "[app]") {
+  Redactor redactor;
+  redactor.add("hf_secret");
+  redactor.add("hf_secret_longer");
+  redactor.add("abc");  // too short to be looked for
+  redactor.add("");
+  CHECK(redactor.apply("Bearer hf_secret, hf_secret!") == "Bearer ***, ***!");
+  CHECK(redactor.apply("hf_secret_longer") == "***");
+  CHECK(redactor.apply("abc") == "abc");
+  CHECK(redactor.apply("").empty());
+}
+
+TEST_CASE("A secret that looks like its own mark does not loop", "[app]") {
+  Redactor redactor;
+  redactor.add("****");
+  CHECK(redactor.apply("********") == "******");
+}
+
+TEST_CASE("Queries and user info are cut from addresses", "[app]") {
+  const Redactor redactor;
+  struct Row {
+    const char* text;
+    const char* expected;
+  };
+  for (const auto& [text, expected] : std::vector<Row>{
+           {"plain", "plain"},
+           {"what? http://x", "what? http://x"},
+           {"https://host/a?X-Amz-Signature=1&b=2", "https://host/a"},
+           {"got <https://host/a?b>, then 'http://h?c' end",
+            "got <https://host/a>, then 'http://h' end"},
+           {"https://user:pass@host:8080/a@b", "https://host:8080/a@b"},
+           {"http://us@er:p@host", "http://host"},
+           {"https://host?u:p@x", "https://host"},
+           {"(https://h/p?q) and https://h/r.", "(https://h/p and https://h/r."},
+           {"a://b://c?d", "a://b://c"},
+           {"https://", "https://"},
+           {"://", "://"},
+       }) {
+    CHECK(redactor.apply(text) == expected);
+  }
+}

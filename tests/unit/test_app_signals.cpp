@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/signals.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <nai/util/clock.hpp>
+
+namespace {
+
+using namespace nai::app;
+using namespace std::chrono_literals;
+
+// Restores what block_signals() changed, for the tests after this one.
+class SignalState {
+ public:
+  SignalState() {
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &m_mask);
+    ::sigaction(SIGPIPE, nullptr, &m_pipe);
+    block_signals();
+  }
+  ~SignalState() {
+    ::pthread_sigmask(SIG_SETMASK, &m_mask, nullptr);
+    ::sigaction(SIGPIPE, &m_pipe, nullptr);
+  }
+  SignalState(const SignalState&) = delete;
+  SignalState& operator=(const SignalState&) = delete;
+
+ private:
+  sigset_t m_mask{};
+  struct sigaction m_pipe {};
+};
+
+class Latch {
+ public:
+  void open() {
+    const std::lock_guard lock(m_mutex);
+    m_open = true;
+    m_opened.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(m_mutex);
+    m_opened.wait(lock, [&] { return m_open; });
+  }
+
+ private:
+  std::mutex m_mutex;
+  std::condition_variable m_opened;
+  bool m_open = false;
+};
+
+struct Fixture {
+  SignalState state;
+  nai::util::SystemClock clock;
+  Console console{{.level = LogLevel::quiet}, clock};
+  std::stop_source stop;
+  Latch stopped;
+  std::stop_callback<std::function<void()>> on_stop{stop.get_token(), [this] { stopped.open(); }};
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "The first signal requests a stop", "[app]") {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  const SignalWatch watch({.stop = stop, .overdue = {}}, console);
+  CHECK(watch.received() == 0);
+  REQUIRE(::kill(::getpid(), signal) == 0);
+  stopped.wait();
+  CHECK(watch.received() == signal);
+}
+
+TEST_CASE_METHOD(Fixture, "A second signal changes nothing", "[app]") {
+  const SignalWatch watch({.stop = stop, .overdue = {}}, console);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  stopped.wait();
+  REQUIRE(::kill(::getpid(), SIGINT) == 0);
+  // It is taken once it is no longer pending.
+  sigset_t pending;
+  do {
+    REQUIRE(::sigpending(&pending) == 0);
+  } while (::sigismember(&pending, SIGINT) == 1);
+  CHECK(watch.received() == SIGTERM);
+}
+
+TEST_CASE_METHOD(Fixture, "A run that does not end in time is reported", "[app]") {
+  Latch overdue;
+  int told = 0;
+  const SignalWatch watch({.stop = stop,
+                           .patience = 1ms,
+                           .overdue =
+                               [&](int signal) {
+                                 told = signal;
+                                 overdue.open();
+                               }},
+                          console);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  overdue.wait();
+  CHECK(told == SIGTERM);
+}
+
+TEST_CASE_METHOD(Fixture, "A watch that heard nothing ends at once", "[app]") {
+  const SignalWatch watch({.stop = stop, .overdue = {}}, console);
+  CHECK_FALSE(stop.stop_requested());
+}
+
+TEST_CASE_METHOD(Fixture, "A broken pipe is an error, not a death", "[app]") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  ::close(ends[0]);
+  CHECK(::write(ends[1], "x", 1) == -1);
+  CHECK(errno == EPIPE);
+  ::close(ends[1]);
+}
