@@ -38,6 +38,10 @@ void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path
   }
 }
 
+// A sync that finds a longer journal makes it short again: a line stands for a block, which on a
+// slow network may be as small as 64 KiB.
+constexpr std::uint64_t k_max_journal_bytes = std::uint64_t{1} << 20U;
+
 bool checksum_fits(const util::Fd& fd, const JournaledBlock& block,
                    const std::filesystem::path& path) {
   std::vector<std::byte> data(block.range.length);
@@ -138,18 +142,16 @@ std::uint64_t PartialFile::contiguous_end(std::uint64_t offset) const {
 
 void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
   const util::ByteRange range{offset, data.size()};
-  {
-    const std::shared_lock gate(m_write_gate);
-    refuse_after_failure();
-    try {
-      util::write_all_at(m_fd, data, offset, m_path);
-      if (m_journal) {
-        m_journal->append_block({range, digest::block_checksum(data)});
-      }
-    } catch (...) {
-      m_failed = true;
-      throw;
+  const std::shared_lock gate(m_write_gate);
+  refuse_after_failure();
+  try {
+    util::write_all_at(m_fd, data, offset, m_path);
+    if (m_journal) {
+      m_journal->append_block({range, digest::block_checksum(data)});
     }
+  } catch (...) {
+    m_failed = true;
+    throw;
   }
   m_unsynced_bytes += data.size();
   const std::scoped_lock lock(m_mutex);
@@ -180,6 +182,26 @@ void PartialFile::sync(const digest::Hasher& verified) {
   }
   m_unsynced_bytes -= covered_bytes;
   m_recorded_position = verified.position();
+  if (m_journal->position() > k_max_journal_bytes) {
+    compact_journal(verified);
+  }
+}
+
+// Replaces the lines of single blocks by ranges. Writers wait, so that everything present is
+// durable for a moment.
+void PartialFile::compact_journal(const digest::Hasher& verified) {
+  const std::unique_lock gate(m_write_gate);
+  refuse_after_failure();
+  try {
+    util::sync_data(m_fd, m_path);
+    const std::scoped_lock lock(m_mutex);
+    m_journal = Journal::create(m_journal_path, m_file,
+                                {.durable = m_present, .unsynced = {}, .hasher = verified});
+    m_unsynced_bytes = 0;
+  } catch (...) {
+    m_failed = true;
+    throw;
+  }
 }
 
 void PartialFile::sync_content() {

@@ -7,6 +7,15 @@
 
 namespace nai::transfer {
 
+namespace {
+
+// A block is handed over at this age, unless it is so small that writing it would cost more than
+// fetching it again.
+constexpr std::chrono::milliseconds k_max_block_age{50};
+constexpr std::size_t k_min_block_bytes = std::size_t{64} << 10U;
+
+}  // namespace
+
 BlockWriter::BlockWriter(Target target, std::span<std::byte> buffer, Progress& progress,
                          const std::stop_token& stop)
     : m_target(std::move(target)), m_buffer(buffer), m_progress(progress), m_stop(stop) {}
@@ -20,7 +29,9 @@ std::size_t BlockWriter::room() const {
 
 bool BlockWriter::write(std::span<const std::byte> data) {
   m_progress.bytes_received += data.size();
+  const auto now = std::chrono::steady_clock::now();
   while (!data.empty()) {
+    m_block_begun = m_filled == 0 ? now : m_block_begun;
     const std::size_t take = std::min(room(), data.size());
     std::memcpy(m_buffer.data() + m_filled, data.data(), take);
     m_filled += take;
@@ -28,6 +39,9 @@ bool BlockWriter::write(std::span<const std::byte> data) {
     if (room() == 0) {
       flush();
     }
+  }
+  if (m_filled >= k_min_block_bytes && now - m_block_begun >= k_max_block_age) {
+    flush();
   }
   return !m_stop.stop_requested();
 }

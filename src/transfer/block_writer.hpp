@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,7 @@ class BlockWriter final : public source::RangeSink {
   Progress& m_progress;
   const std::stop_token& m_stop;
   std::size_t m_filled = 0;
+  std::chrono::steady_clock::time_point m_block_begun{};
   std::uint64_t m_written = 0;
 };
 

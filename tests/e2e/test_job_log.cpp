@@ -28,7 +28,7 @@ mock::Repository small_model(const std::string& id) {
 
 // Without the lines between start and success that are not fixed.
 std::string without_progress(const std::string& out) {
-  static const std::regex k_progress("(Progress:|NAI Monitor:)[^\n]*\n");
+  static const std::regex k_progress("(Progress:|Summary:|NAI Monitor:)[^\n]*\n");
   return std::regex_replace(out, k_progress, "");
 }
 

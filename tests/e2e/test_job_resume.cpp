@@ -49,7 +49,7 @@ Model sharded_model(std::uint64_t shard_bytes) {
 // Slow enough that the client is never behind, so that what is served is what was received.
 mock::Options paced() {
   mock::Options options = over_tls();
-  options.shaping.total_bytes_per_second = 250 * k_mb;
+  options.shaping.total_bytes_per_second = 100 * k_mb;
   options.cdn_send_buffer_bytes = 64 * 1024;
   return options;
 }
@@ -91,11 +91,11 @@ TEST_CASE("after twenty kills the model is right and hardly a byte was fetched t
 TEST_CASE("a signal saves the state, and the next run fetches only the rest") {
   for (const auto& [signal, status] : {std::pair{SIGTERM, 143}, std::pair{SIGINT, 130}}) {
     mock::Registry registry(paced());
-    const Model model = sharded_model(50 * k_mb);
+    const Model model = sharded_model(25 * k_mb);
     registry.add(mock::make_repository("org/model", model.files));
     Job job(registry, "org/model");
     auto process = job.start();
-    REQUIRE(registry.wait_for_content_bytes(100 * k_mb, 60s));
+    REQUIRE(registry.wait_for_content_bytes(50 * k_mb, 60s));
     process.send_signal(signal);
     const auto stopped = process.wait();
     CHECK(stopped.exit_status == status);
@@ -104,7 +104,7 @@ TEST_CASE("a signal saves the state, and the next run fetches only the rest") {
     const auto resumed = job.run();
     INFO(resumed.out << resumed.err);
     CHECK(resumed.exit_status == 0);
-    CHECK_THAT(resumed.out, ContainsSubstring("resumed"));
+    CHECK_THAT(resumed.out, ContainsSubstring("reused"));
     CHECK(model.complete_on(job));
     CHECK(registry.content_bytes_served() < model.size() * 105 / 100);
   }
@@ -113,15 +113,15 @@ TEST_CASE("a signal saves the state, and the next run fetches only the rest") {
 TEST_CASE("a checkpoint for other content is discarded with one line that says why") {
   mock::Registry registry(paced());
   registry.add(mock::make_repository(
-      "org/model", {mock::lfs_file("model.safetensors", mock::Content::generated(1, 200 * k_mb))}));
+      "org/model", {mock::lfs_file("model.safetensors", mock::Content::generated(1, 100 * k_mb))}));
   const Job job(registry, "org/model");
   {
     auto process = job.start();
-    REQUIRE(registry.wait_for_content_bytes(80 * k_mb, 60s));
+    REQUIRE(registry.wait_for_content_bytes(40 * k_mb, 60s));
     process.send_signal(SIGTERM);
     process.wait();
   }
-  const auto other = mock::Content::generated(2, 200 * k_mb);
+  const auto other = mock::Content::generated(2, 100 * k_mb);
   registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", other)}));
   const auto result = job.run();
   CHECK(result.exit_status == 0);

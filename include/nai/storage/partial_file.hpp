@@ -63,6 +63,7 @@ class PartialFile {
   bool restore(util::Log& log);
   void start_afresh();
   void sync_content();
+  void compact_journal(const digest::Hasher& verified);
   void refuse_after_failure() const;
   void refuse_if_replaced() const;
 

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include "storage/lease.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <nai/storage/volume_lock.hpp>
+#include <nai/util/error.hpp>
+
+using namespace nai;
+using namespace nai::storage;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+struct Fixture {
+  test::TemporaryDirectory directory;
+  std::filesystem::path lease = directory.path() / "lease";
+  util::SystemClock clock;
+  std::stop_source stop;
+  VolumeLockOptions options{.heartbeat = 5s, .dead_after = 30s, .wait_limit = 1h};
+  int waits = 0;
+
+  std::unique_ptr<VolumeLock> acquire(util::Clock& on) {
+    return acquire_volume_lock(lease, options, on,
+                               {.on_wait = [this](const auto&, auto) { ++waits; }, .on_lost = {}},
+                               stop.get_token());
+  }
+
+  // A lease of a process on another machine.
+  [[nodiscard]] static std::string foreign(std::uint64_t heartbeat) {
+    return lease_text({.owner = "0123456789abcdef01234567",
+                       .host = "nai-other-pod",
+                       .boot_id = "another machine",
+                       .pid = 1,
+                       .flock_works = true},
+                      heartbeat);
+  }
+};
+
+// Simulated time on which somebody else's heart beats whenever we sleep.
+class ClockOfTwo final : public util::Clock {
+ public:
+  explicit ClockOfTwo(std::function<void()> other) : m_other(std::move(other)) {}
+  [[nodiscard]] util::SteadyTime steady_now() const override { return m_now.load(); }
+  [[nodiscard]] util::SystemTime system_now() const override { return {}; }
+  void sleep_until(util::SteadyTime deadline, const std::stop_token&) override {
+    m_now = deadline;
+    m_other();
+  }
+
+ private:
+  std::function<void()> m_other;
+  std::atomic<util::SteadyTime> m_now{};
+};
+
+}  // namespace
+
+TEST_CASE("a free volume is taken at once and given back") {
+  Fixture f;
+  {
+    const auto lock = f.acquire(f.clock);
+    CHECK(lock->held());
+    CHECK(std::filesystem::exists(f.lease));
+  }
+  CHECK(std::filesystem::is_empty(f.directory.path()));
+  CHECK(f.waits == 0);
+}
+
+TEST_CASE("a holder whose heart does not beat is dead after the stated time, not before") {
+  Fixture f;
+  test::write_file(f.lease, Fixture::foreign(7));
+  ClockOfTwo clock([] {});
+  f.options.wait_limit = 29s;
+  try {
+    f.acquire(clock);
+    FAIL("taken over too early");
+  } catch (const util::Error& error) {
+    CHECK(error.kind() == util::ErrorKind::volume_busy);
+  }
+  CHECK(f.waits > 0);
+  f.options.wait_limit = 1h;
+  const auto lock = f.acquire(clock);
+  CHECK(parse_lease(*read_lease(f.lease))->pid == ::getpid());
+}
+
+TEST_CASE("a holder whose heart beats is waited for, up to the limit") {
+  Fixture f;
+  std::uint64_t heartbeat = 0;
+  test::write_file(f.lease, Fixture::foreign(heartbeat));
+  ClockOfTwo clock([&] { test::write_file(f.lease, Fixture::foreign(++heartbeat)); });
+  try {
+    f.acquire(clock);
+    FAIL("taken from a living holder");
+  } catch (const util::Error& error) {
+    CHECK(error.kind() == util::ErrorKind::volume_busy);
+    CHECK_THAT(error.what(),
+               ContainsSubstring("nai-other-pod (process 1)") && ContainsSubstring("1h00m"));
+  }
+  CHECK(*read_lease(f.lease) == Fixture::foreign(heartbeat));
+}
+
+TEST_CASE("on the holder's own machine its death is known at once") {
+  Fixture f;
+  {
+    LeaseHolder dead = this_process();
+    const auto fd = create_lease(f.lease, dead);
+    REQUIRE(fd);
+    REQUIRE(dead.flock_works);
+    CHECK_FALSE(flock_is_free(f.lease));
+  }
+  // Its descriptor is closed, as the kernel does when a process dies; the file stays.
+  REQUIRE(std::filesystem::exists(f.lease));
+  const auto lock = f.acquire(f.clock);
+  CHECK(lock->held());
+  CHECK(f.waits == 0);
+}
+
+TEST_CASE("garbage in the lease is a holder that does not move") {
+  Fixture f;
+  test::write_file(f.lease, "garbage");
+  f.options.wait_limit = 10s;
+  ClockOfTwo clock([] {});
+  CHECK_THROWS_AS(f.acquire(clock), util::Error);
+}
+
+TEST_CASE("waiting ends when stop is requested") {
+  Fixture f;
+  test::write_file(f.lease, Fixture::foreign(1));
+  ClockOfTwo clock([&] { f.stop.request_stop(); });
+  try {
+    f.acquire(clock);
+    FAIL("acquired");
+  } catch (const util::Error& error) {
+    CHECK(error.kind() == util::ErrorKind::interrupted);
+  }
+}
+
+TEST_CASE("a holder that finds another's lease in its place says so, and leaves it alone") {
+  Fixture f;
+  f.options.heartbeat = 1ms;
+  std::mutex mutex;
+  std::condition_variable lost_changed;
+  bool lost = false;
+  {
+    const auto lock = acquire_volume_lock(f.lease, f.options, f.clock,
+                                          {.on_wait = {},
+                                           .on_lost =
+                                               [&] {
+                                                 const std::scoped_lock guard(mutex);
+                                                 lost = true;
+                                                 lost_changed.notify_one();
+                                               }},
+                                          f.stop.get_token());
+    std::filesystem::remove(f.lease);
+    test::write_file(f.lease, Fixture::foreign(1));
+    std::unique_lock guard(mutex);
+    REQUIRE(lost_changed.wait_for(guard, 60s, [&] { return lost; }));
+    CHECK_FALSE(lock->held());
+  }
+  CHECK(*read_lease(f.lease) == Fixture::foreign(1));
+}
+
+TEST_CASE("a lease is removed only if it is the one that was seen") {
+  Fixture f;
+  test::write_file(f.lease, Fixture::foreign(2));
+  CHECK_FALSE(remove_lease(f.lease, Fixture::foreign(1), "me"));
+  CHECK(*read_lease(f.lease) == Fixture::foreign(2));
+  CHECK(remove_lease(f.lease, Fixture::foreign(2), "me"));
+  CHECK(std::filesystem::is_empty(f.directory.path()));
+}
