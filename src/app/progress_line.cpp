@@ -191,7 +191,7 @@ util::Fields progress_fields(const ProgressState& state, const Pace& pace) {
                       {"bytes_total", state.bytes_total},
                       {"files_done", state.files_done},
                       {"files_total", state.files_total},
-                      {"bytes_per_second", std::floor(pace.received_per_second)},
+                      {"bytes_per_second", static_cast<std::uint64_t>(pace.received_per_second)},
                       {"bytes_resumed", state.bytes_reused},
                       {"bytes_received", state.bytes_received},
                       {"connections", state.connections},
@@ -208,14 +208,13 @@ std::string summary_line(const ProgressState& state, std::chrono::milliseconds t
                           plural(state.files_total, "file", "files"),
                           util::format_bytes(state.bytes_total));
   if (state.bytes_received == 0) {
-    line += " - nothing had to be fetched";
-  } else {
-    line += fmt::format(" - fetched {} in {} ({})", util::format_bytes(state.bytes_received),
-                        util::format_duration(std::chrono::round<std::chrono::seconds>(taken)),
-                        util::format_rate(average_rate(state, taken)));
+    return line + " - nothing had to be fetched";
   }
+  line += fmt::format(" - fetched {} in {} ({})", util::format_bytes(state.bytes_received),
+                      util::format_duration(std::chrono::round<std::chrono::seconds>(taken)),
+                      util::format_rate(average_rate(state, taken)));
   if (state.bytes_reused > 0) {
-    line += fmt::format(" - reused {}", util::format_bytes(state.bytes_reused));
+    line += fmt::format(" - resumed {}", util::format_bytes(state.bytes_reused));
   }
   return line + " - " + plural(state.retries, "retry", "retries");
 }
@@ -224,10 +223,10 @@ util::Fields summary_fields(const ProgressState& state, std::chrono::millisecond
   return {{"files", state.files_total},
           {"bytes", state.bytes_total},
           {"bytes_fetched", state.bytes_received},
-          {"bytes_reused", state.bytes_reused},
+          {"bytes_resumed", state.bytes_reused},
           {"bytes_hashed", state.bytes_hashed},
           {"seconds", Seconds(taken).count()},
-          {"bytes_per_second", std::floor(average_rate(state, taken))},
+          {"bytes_per_second", static_cast<std::uint64_t>(average_rate(state, taken))},
           {"retries", state.retries}};
 }
 

@@ -86,7 +86,7 @@ TEST_CASE_METHOD(Fixture, "A second signal changes nothing", "[app]") {
   // It is taken once it is no longer pending.
   sigset_t pending;
   do {
-    REQUIRE(::sigpending(&pending) == 0);
+    ::sigpending(&pending);
   } while (::sigismember(&pending, SIGINT) == 1);
   CHECK(watch.received() == SIGTERM);
 }

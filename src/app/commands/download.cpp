@@ -132,6 +132,9 @@ void DownloadRun::run() {
 }
 
 void DownloadRun::resolve() {
+  if (!m_config.hub_token.value.empty()) {
+    m_console.debug("token", fmt::format("using the token from {}", m_config.hub_token.origin));
+  }
   m_client = http::make_curl_client(client_options(m_config));
   m_source = make_source(m_config, *m_client, m_clock, m_console);
   m_revision = m_source->resolve(m_stop.get_token());
@@ -171,10 +174,9 @@ bool DownloadRun::already_complete() {
   m_progress.files_done = m_progress.files_total.load();
   m_progress.bytes_present = m_progress.bytes_total.load();
   m_progress.bytes_reused = m_progress.bytes_total.load();
-  m_console.progress(
-      "already_complete",
-      fmt::format("Progress: 100.0 % - the volume is complete since {}", record->completed_at),
-      {{"completed_at", record->completed_at}});
+  m_console.progress("already_complete",
+                     fmt::format("Progress: the volume is complete since {}", record->completed_at),
+                     {{"completed_at", record->completed_at}});
   summarize(milliseconds(0));
   return true;
 }
@@ -288,7 +290,7 @@ void explain_missing_token(const Config& config, Console& console) {
   if (!config.hub_token.value.empty()) {
     return;
   }
-  std::string message = "no token was sent, because none is set";
+  std::string message = "no token was sent, because HF_TOKEN is not set";
   for (const auto& note : config.hub_token.notes) {
     message += "; " + note;
   }
