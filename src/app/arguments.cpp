@@ -18,8 +18,6 @@ namespace nai::app {
 
 namespace {
 
-constexpr std::string_view k_see_help = "see nai-model-processor --help";
-
 [[noreturn]] void refuse(const std::string& message) {
   throw util::Error(util::ErrorKind::usage, message);
 }
@@ -27,7 +25,7 @@ constexpr std::string_view k_see_help = "see nai-model-processor --help";
 std::string command_names() {
   std::string names;
   for (const Command& command : commands()) {
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", command.name);
+    names += fmt::format("{}{}", names.empty() ? "" : " or ", command.name);
   }
   return names;
 }
@@ -42,11 +40,9 @@ bool is_plain_word(std::string_view word) {
 
 [[noreturn]] void refuse_unknown(std::string_view word) {
   if (!word.starts_with('-')) {
-    refuse(
-        is_plain_word(word)
-            ? fmt::format("unknown command \"{}\": the commands are {}; {}", word, command_names(),
-                          k_see_help)
-            : fmt::format("an argument that is neither a command nor an option; {}", k_see_help));
+    refuse(is_plain_word(word)
+               ? fmt::format("unknown command \"{}\": expected {}", word, command_names())
+               : std::string("an argument that is neither a command nor an option"));
   }
   const auto name = util::printable(word.substr(0, word.find('=')), 64);
   if (util::contains_ignoring_case(name, "token") || util::contains_ignoring_case(name, "key")) {
@@ -55,7 +51,7 @@ bool is_plain_word(std::string_view word) {
                     "could read them; set HF_TOKEN or use --token-file",
                     name));
   }
-  refuse(fmt::format("unknown option {}; {}", name, k_see_help));
+  refuse("unknown option " + name);
 }
 
 void check_repetition(const Arguments& arguments) {
@@ -94,7 +90,7 @@ Arguments parse_arguments(std::span<const char* const> arguments) {
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    refuse(fmt::format("{}; {}", util::printable(error.what(), 200), k_see_help));
+    refuse(util::printable(error.what(), 200));
   }
   if (const auto unknown = app.remaining(true); !unknown.empty()) {
     refuse_unknown(unknown.front());

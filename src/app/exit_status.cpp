@@ -29,7 +29,7 @@ constexpr std::array k_rows{
     Row{ErrorKind::internal, 1, "internal", "Internal error",
         "This is a defect of nai-model-processor: please report it with this log."},
     Row{ErrorKind::usage, 2, "usage", "Configuration error",
-        "Nothing was changed. nai-model-processor --help explains every setting."},
+        "Correct the settings of the Job; nai-model-processor --help explains each."},
     Row{ErrorKind::unauthorized, 3, "unauthorized", "Token unauthorized",
         "Check that the token is valid and that its owner was granted access to the model."},
     Row{ErrorKind::not_found, 4, "not_found", "Model not found",

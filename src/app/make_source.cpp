@@ -55,6 +55,21 @@ http::CurlClientOptions client_options(const Config& config) {
   return options;
 }
 
+std::unique_ptr<http::Client> make_client(const Config& config) {
+  try {
+    return http::make_curl_client(client_options(config));
+  } catch (const util::Error& error) {
+    const std::string_view message = error.what();
+    for (const ExtraCa& extra : config.extra_ca) {
+      if (!message.starts_with(extra.variable) &&
+          message.find(extra.path.native()) != std::string_view::npos) {
+        throw error.with_context(extra.variable);
+      }
+    }
+    throw;
+  }
+}
+
 std::unique_ptr<source::Source> make_source(const Config& config, http::Client& client,
                                             util::Clock& clock, util::Log& log) {
   if (config.provider == Provider::nim) {

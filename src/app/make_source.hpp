@@ -18,6 +18,9 @@ namespace nai::app {
 // Error{usage} naming the variable when one is not there.
 [[nodiscard]] http::CurlClientOptions client_options(const Config& config);
 
+// The client for that. Throws Error{usage} naming the variable when a certificate cannot be used.
+[[nodiscard]] std::unique_ptr<http::Client> make_client(const Config& config);
+
 // The source that the configuration names. `client`, `clock` and `log` must outlive it. Throws
 // Error{usage} for a provider that this build does not have.
 [[nodiscard]] std::unique_ptr<source::Source> make_source(const Config& config,

@@ -50,6 +50,15 @@ TEST_CASE("A certificate that is not there is a mistake in the configuration", "
       MessageMatches(ContainsSubstring("CURL_CA_BUNDLE names /nowhere/ca.pem: No such file")));
 }
 
+TEST_CASE("A file that is no certificate is refused with the variable that names it", "[app]") {
+  const TemporaryDirectory directory;
+  const auto file = directory.path() / "ca.pem";
+  write_file(file, "not a certificate");
+  CHECK_THROWS_MATCHES(
+      make_client(load({{"REQUESTS_CA_BUNDLE", file.string()}})), Error,
+      MessageMatches(ContainsSubstring("REQUESTS_CA_BUNDLE") && ContainsSubstring(file.string())));
+}
+
 TEST_CASE("The record's names for source and selection are stable", "[app]") {
   CHECK(source_name(load({})) == "https://huggingface.co/org/name");
   CHECK(source_name(load({{"HF_ENDPOINT", "https://u:p@mirror:8443/hf/"}})) ==

@@ -135,7 +135,7 @@ void DownloadRun::resolve() {
   if (!m_config.hub_token.value.empty()) {
     m_console.debug("token", fmt::format("using the token from {}", m_config.hub_token.origin));
   }
-  m_client = http::make_curl_client(client_options(m_config));
+  m_client = make_client(m_config);
   m_source = make_source(m_config, *m_client, m_clock, m_console);
   m_revision = m_source->resolve(m_stop.get_token());
 }
