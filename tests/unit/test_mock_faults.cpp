@@ -165,6 +165,49 @@ TEST_CASE("chunked answers carry the same bytes, and may be cut in the middle") 
   REQUIRE(cut.body == generated(0, 300'000));
 }
 
+TEST_CASE("a body may come gzipped") {
+  Faulty faulty(Fault{.gzip = true});
+  const Reply reply = faulty.fetch({{"Range", "bytes=100-99999"}});
+  REQUIRE(reply.headers.get("Content-Encoding") == "gzip");
+  REQUIRE(reply.body.substr(0, 3) == "\x1f\x8b\x08");
+  // 10 bytes of head, one block of 65535 bytes and one of the rest, each after 5 bytes, 8 at the
+  // end.
+  REQUIRE(reply.body.size() == 99900 + 10 + 2 * 5 + 8);
+  REQUIRE(reply.body.substr(15, 65535) == generated(100, 65535));
+  REQUIRE(reply.body.substr(15 + 65535 + 5, 99900 - 65535) == generated(65635, 99900 - 65535));
+  REQUIRE(Faulty(Fault{.content = Content(), .gzip = true}).fetch().body.size() == 10 + 5 + 8);
+}
+
+TEST_CASE("a connection that promised to stay may end after the answer") {
+  Faulty faulty(Fault{.cut = Fault::Cut::after_body});
+  RawClient cdn(faulty.location);
+  const std::string target = RawClient::target_of(faulty.location);
+  const Reply reply = cdn.get(target);
+  REQUIRE(reply.complete);
+  REQUIRE(reply.headers.get("Connection") == "keep-alive");
+  REQUIRE(cdn.get(target).status == 0);
+}
+
+TEST_CASE("a length that lies is followed by the end of the connection") {
+  for (const std::string length : {"999000", "1001000"}) {
+    Faulty faulty(Fault{.headers = {{"Content-Length", length}}});
+    RawClient cdn(faulty.location);
+    const std::string target = RawClient::target_of(faulty.location);
+    REQUIRE(cdn.get(target).body.size() == std::min<std::size_t>(k_size, std::stoul(length)));
+    REQUIRE(cdn.get(target).status == 0);
+  }
+}
+
+TEST_CASE("an offset beyond the body does nothing") {
+  Fault fault{.cut = Fault::Cut::inside_body, .cut_after_body_bytes = k_size + 1};
+  fault.stall_after_body_bytes = k_size + 1;
+  Faulty faulty(fault);
+  RawClient cdn(faulty.location);
+  const std::string target = RawClient::target_of(faulty.location);
+  REQUIRE(cdn.get(target).complete);
+  REQUIRE(cdn.get(target).complete);
+}
+
 TEST_CASE("attempts are counted for each file and kind") {
   Faulty faulty({});
   faulty.registry.set_fault_hook([](const mock::RequestInfo& info) {

@@ -109,35 +109,49 @@ class ZeroOrigin : public Origin {
   std::uint64_t m_size;
 };
 
+class Descriptor {
+ public:
+  explicit Descriptor(const std::string& path) : m_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (m_fd < 0) {
+      throw std::system_error(errno, std::generic_category(), path);
+    }
+  }
+  ~Descriptor() { ::close(m_fd); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return m_fd; }
+
+ private:
+  int m_fd;
+};
+
 class FileOrigin : public Origin {
  public:
   explicit FileOrigin(const std::filesystem::path& path)
-      : m_fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+      : m_path(std::filesystem::absolute(path).string()) {
+    const Descriptor file(m_path);
     struct stat status = {};
-    if (m_fd < 0 || ::fstat(m_fd, &status) != 0) {
-      throw std::system_error(errno, std::generic_category(), path.string());
+    if (::fstat(file.get(), &status) != 0) {
+      throw std::system_error(errno, std::generic_category(), m_path);
     }
     m_size = static_cast<std::uint64_t>(status.st_size);
-    m_key = "file:" + std::filesystem::absolute(path).string() + ":" + std::to_string(m_size) +
-            ":" + std::to_string(status.st_mtim.tv_sec) + "." +
-            std::to_string(status.st_mtim.tv_nsec);
+    m_key = "file:" + m_path + ":" + std::to_string(m_size) + ":" +
+            std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
   }
-
-  ~FileOrigin() override { ::close(m_fd); }
-  FileOrigin(const FileOrigin&) = delete;
-  FileOrigin& operator=(const FileOrigin&) = delete;
 
   std::uint64_t size() const override { return m_size; }
   std::string key() const override { return m_key; }
 
   void read(std::uint64_t offset, std::span<char> out) const override {
+    const Descriptor file(m_path);
     while (!out.empty()) {
-      const ssize_t count = ::pread(m_fd, out.data(), out.size(), static_cast<off_t>(offset));
+      const ssize_t count = ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) {
         continue;
       }
       if (count <= 0) {
-        throw std::runtime_error("a served file shrank or cannot be read");
+        throw std::runtime_error(m_path + " shrank or cannot be read");
       }
       offset += static_cast<std::uint64_t>(count);
       out = out.subspan(static_cast<std::size_t>(count));
@@ -145,7 +159,7 @@ class FileOrigin : public Origin {
   }
 
  private:
-  int m_fd;
+  std::string m_path;
   std::uint64_t m_size = 0;
   std::string m_key;
 };

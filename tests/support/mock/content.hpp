@@ -28,13 +28,14 @@ class Content {
   // Takes no memory, whatever the size.
   static Content zeros(std::uint64_t size);
 
-  // Opens the file now and keeps it open; throws std::system_error. The file must not change.
+  // Looks at the file now; throws std::system_error. It must not change, and is opened for each
+  // read, so that thousands of files need no descriptors.
   static Content file(const std::filesystem::path& path);
 
   std::uint64_t size() const;
 
-  // Fills all of `out`; `offset + out.size()` must not pass the end. Throws std::runtime_error when
-  // a file on disk shrank.
+  // Fills all of `out`; `offset + out.size()` must not pass the end. Throws when
+  // a file on disk went or shrank.
   void read(std::uint64_t offset, std::span<char> out) const;
 
   // Lower-case hex. Computed at the first call, which reads everything (about 1.8 GB/s); later

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/mock/exchange.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <charconv>
 
@@ -15,10 +16,6 @@ constexpr std::uint64_t k_piece_bytes = 256 * 1024;
 constexpr std::uint64_t k_pieces_per_second = 100;
 // A TLS record that announces 16 KiB and has only a few of them.
 constexpr std::string_view k_half_record{"\x17\x03\x03\x40\x00half of a record", 21};
-
-void append(std::vector<char>& buffer, std::string_view text) {
-  buffer.insert(buffer.end(), text.begin(), text.end());
-}
 
 bool has_body(int status) { return status != 304 && status != 204; }
 
@@ -80,53 +77,75 @@ bool RequestReader::fill() {
 struct ResponseWriter::Plan {
   const RequestInfo& info;
   const Fault& fault;
-  std::uint64_t total = 0;  // bytes of body the head promises
   std::uint64_t limit = 0;  // bytes of body to send before misbehaving
+  bool stalls = false;
+  bool cuts = false;
   bool chunked = false;
 };
 
+ResponseWriter::Plan ResponseWriter::make_plan(const RequestInfo& info, const Response& response,
+                                               const Fault& fault) {
+  const std::uint64_t total = response.body_size();
+  Plan plan{.info = info, .fault = fault, .limit = total, .chunked = fault.chunked};
+  const bool at_offset =
+      fault.cut == Fault::Cut::inside_body || fault.cut == Fault::Cut::inside_tls_record;
+  plan.cuts = fault.cut != Fault::Cut::none && (!at_offset || fault.cut_after_body_bytes <= total);
+  if (at_offset && plan.cuts) {
+    plan.limit = fault.cut_after_body_bytes;
+  }
+  if (fault.stall_after_body_bytes.value_or(total + 1) <= plan.limit) {
+    plan.limit = *fault.stall_after_body_bytes;
+    plan.stalls = true;
+  }
+  return plan;
+}
+
 ResponseWriter::Outcome ResponseWriter::write(const RequestInfo& info, Response response,
                                               const Fault& fault) {
-  apply_edits(response, response.is_content ? fault.edits : std::vector<Fault::Edit>{});
-  Plan plan{.info = info,
-            .fault = fault,
-            .total = response.body_size(),
-            .limit = response.body_size(),
-            .chunked = fault.chunked};
-  if (fault.cut != Fault::Cut::none) {
-    plan.limit = std::min(plan.limit, fault.cut_after_body_bytes);
+  if (response.is_content) {
+    apply_edits(response, fault.edits);
   }
-  plan.limit = std::min(plan.limit, fault.stall_after_body_bytes.value_or(plan.limit));
+  if (fault.gzip) {
+    apply_gzip(response);
+  }
+  const Plan plan = make_plan(info, response, fault);
   if (plan.chunked) {
     response.headers.set("Transfer-Encoding", "chunked");
   } else if (has_body(response.status) && !response.headers.has("Content-Length")) {
-    response.headers.set("Content-Length", std::to_string(plan.total));
+    response.headers.set("Content-Length", std::to_string(response.body_size()));
   }
   response.headers.set("Date", http_date(m_conditions.unix_now()));
+  const auto length = response.headers.get("Content-Length");
   override_headers(response.headers, fault);
+  const bool lies_about_length = response.headers.get("Content-Length") != length;
 
   Outcome outcome;
-  const std::string head = render_head(response.status, response.headers);
   if (fault.cut == Fault::Cut::before_head || fault.stall_before_head) {
-    misbehave_at_end(plan);
+    misbehave(plan, fault.stall_before_head);
     return outcome;
   }
-  m_buffer.clear();
-  append(m_buffer, head);
+  const std::string head = render_head(response.status, response.headers);
+  m_buffered = 0;
+  append(head);
   if (fault.cut == Fault::Cut::inside_head) {
-    m_buffer.resize(head.size() / 2);
-    m_stream.write(m_buffer);
-    misbehave_at_end(plan);
+    m_buffered = head.size() / 2;
+    flush();
+    misbehave(plan, false);
     return outcome;
   }
-  if (info.method == "HEAD") {
-    outcome.complete = m_stream.write(m_buffer);
+  if (info.method != "HEAD" && !write_body(response, plan, outcome)) {
     return outcome;
   }
-  outcome.complete = write_body(response, plan, outcome);
+  outcome.complete = flush();
+  outcome.reusable = outcome.complete && !lies_about_length;
+  if (fault.cut == Fault::Cut::after_body) {
+    misbehave(plan, false);
+    outcome.reusable = false;
+  }
   return outcome;
 }
 
+// False when the body ended before its time.
 bool ResponseWriter::write_body(const Response& response, const Plan& plan, Outcome& outcome) {
   std::optional<Conditions::ContentAnswer> counted;
   if (response.is_content) {
@@ -145,19 +164,14 @@ bool ResponseWriter::write_body(const Response& response, const Plan& plan, Outc
       }
     }
   }
-  const Fault& fault = plan.fault;
-  const bool faulty = fault.cut != Fault::Cut::none || fault.stall_after_body_bytes;
-  if (plan.chunked && !faulty) {
-    append(m_buffer, "0\r\n\r\n");
+  const bool ends_early = plan.stalls || (plan.cuts && plan.fault.cut != Fault::Cut::after_body);
+  if (ends_early) {
+    flush();
+    misbehave(plan, plan.stalls);
+  } else if (plan.chunked) {
+    append("0\r\n\r\n");
   }
-  if (!m_stream.write(m_buffer)) {
-    return false;
-  }
-  if (faulty) {
-    misbehave_at_end(plan);
-    return false;
-  }
-  return true;
+  return !ends_early;
 }
 
 // The first piece goes out together with the head. A piece counts as served even when only a part
@@ -168,42 +182,53 @@ bool ResponseWriter::write_piece(const Segment& piece, const Response& response,
     return false;
   }
   if (plan.chunked) {
-    char text[20] = {};
-    const auto [end, error] = std::to_chars(text, text + sizeof text, count, 16);
-    append(m_buffer, std::string_view(text, end));
-    append(m_buffer, "\r\n");
+    append(fmt::format("{:x}\r\n", count));
   }
-  const std::size_t begin = m_buffer.size();
-  m_buffer.resize(begin + count);
-  piece.content.read(piece.offset, std::span(m_buffer).subspan(begin));
+  piece.content.read(piece.offset, reserve(count));
   if (plan.chunked) {
-    append(m_buffer, "\r\n");
+    append("\r\n");
   }
   if (response.is_content) {
     m_journal.add_content_bytes(count);
   }
-  const bool written = m_stream.write(m_buffer);
-  m_buffer.clear();
-  return written;
+  return flush();
 }
 
-void ResponseWriter::misbehave_at_end(const Plan& plan) {
-  const Fault& fault = plan.fault;
-  const bool stalls = fault.stall_before_head ||
-                      fault.stall_after_body_bytes.value_or(plan.total + 1) <= plan.limit;
-  if (stalls) {
+void ResponseWriter::misbehave(const Plan& plan, bool stall) {
+  if (stall) {
     m_journal.stall(plan.info);
     m_stream.wait_for_peer_to_leave();
-  } else if (fault.cut == Fault::Cut::inside_tls_record) {
+  } else if (plan.fault.cut == Fault::Cut::inside_tls_record) {
     m_stream.write_raw(k_half_record);
   }
-  if (fault.reset) {
+  if (plan.fault.reset) {
     m_stream.reset();
-  } else if (fault.cut == Fault::Cut::inside_tls_record) {
+  } else if (plan.fault.cut == Fault::Cut::inside_tls_record) {
     m_stream.interrupt();
   } else {
     m_stream.close();
   }
+}
+
+// Room for `count` more bytes to be sent. Never shrinks the buffer: a vector would clear what it
+// grows by, again and again.
+std::span<char> ResponseWriter::reserve(std::size_t count) {
+  if (m_buffer.size() < m_buffered + count) {
+    m_buffer.resize(m_buffered + count);
+  }
+  const std::span<char> room = std::span(m_buffer).subspan(m_buffered, count);
+  m_buffered += count;
+  return room;
+}
+
+void ResponseWriter::append(std::string_view text) {
+  std::copy(text.begin(), text.end(), reserve(text.size()).begin());
+}
+
+bool ResponseWriter::flush() {
+  const bool written = m_stream.write(std::span(m_buffer).first(m_buffered));
+  m_buffered = 0;
+  return written;
 }
 
 std::uint64_t ResponseWriter::piece_limit(const Response& response, const Fault& fault) const {

@@ -40,7 +40,8 @@ class ResponseWriter {
 
   struct Outcome {
     std::uint64_t body_bytes = 0;
-    bool complete = false;  // false: the connection is of no use any more
+    bool complete = false;  // the whole answer went out
+    bool reusable = false;  // and the connection is good for another one
   };
   // Without the body if the request was a HEAD.
   Outcome write(const RequestInfo& info, Response response, const Fault& fault);
@@ -48,17 +49,23 @@ class ResponseWriter {
  private:
   struct Plan;
 
+  static Plan make_plan(const RequestInfo& info, const Response& response, const Fault& fault);
   bool write_body(const Response& response, const Plan& plan, Outcome& outcome);
   bool write_piece(const Segment& piece, const Response& response, const Plan& plan);
-  void misbehave_at_end(const Plan& plan);
+  void misbehave(const Plan& plan, bool stall);
   std::uint64_t piece_limit(const Response& response, const Fault& fault) const;
   bool pace(std::uint64_t count, const Fault& fault);
+
+  std::span<char> reserve(std::size_t count);
+  void append(std::string_view text);
+  bool flush();
 
   Stream& m_stream;
   Journal& m_journal;
   Conditions& m_conditions;
   Pacer m_pacer;
-  std::vector<char> m_buffer;  // what goes out with the next write
+  std::vector<char> m_buffer;
+  std::size_t m_buffered = 0;  // bytes at its begin that go out with the next write
 };
 
 }  // namespace mock

@@ -14,7 +14,8 @@ namespace mock {
 
 // What goes wrong with one answer. Members combine; none set means nothing goes wrong.
 struct Fault {
-  // The peer sees the connection end here. `reset` makes it an RST instead of an orderly end.
+  // The peer sees the connection end here; an offset beyond the body has no effect. `reset` makes
+  // it an RST instead of an orderly end.
   enum class Cut {
     none,
     before_head,
@@ -22,6 +23,7 @@ struct Fault {
     inside_tls_record,  // after cut_after_body_bytes (or the head), half of a record is the last
                         // thing sent
     inside_body,        // after cut_after_body_bytes
+    after_body,         // after a whole answer that promised to keep the connection
   };
   Cut cut = Cut::none;
   std::uint64_t cut_after_body_bytes = 0;
@@ -41,14 +43,17 @@ struct Fault {
   bool ignore_range = false;
   // Headers changed after everything else was decided; a value of nothing removes the header.
   std::vector<std::pair<std::string, std::optional<std::string>>> headers = {};
+  // A Content-Length that lies is followed by the connection's end.
   // No Content-Length; Transfer-Encoding: chunked.
   bool chunked = false;
+  // The body comes gzipped, though nobody asked for it, with Content-Encoding: gzip.
+  bool gzip = false;
 
   // Edits of a content body. Offsets count in the file and take effect when the body covers them.
   struct Edit {
     enum class Kind {
       flip,       // inverts `length` bytes
-      drop,       // leaves `length` bytes out; the body ends early unless padded
+      drop,       // leaves `length` bytes out
       duplicate,  // sends `length` bytes twice
       swap,       // exchanges the `length` bytes with the `length` bytes after them
     };
@@ -68,5 +73,8 @@ using FaultHook = std::function<Fault(const RequestInfo&)>;
 // Applies the edits to a content body. The body's size stays what it was: what an edit takes or
 // adds is made up for by zeros, or cut, at the end.
 void apply_edits(Response& response, const std::vector<Fault::Edit>& edits);
+
+// Makes the body a gzip file of stored blocks. Reads it once, for the checksum.
+void apply_gzip(Response& response);
 
 }  // namespace mock

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <exception>
+#include <mutex>
 #include <thread>
 
 namespace mock {
@@ -105,17 +107,29 @@ void compute_digests(const Repository& repository) {
   std::sort(files.begin(), files.end(),
             [](const File* a, const File* b) { return a->content.size() > b->content.size(); });
   std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < files.size(); i = next++) {
-      static_cast<void>(files[i]->shown_id());
+  std::mutex mutex;
+  std::exception_ptr trouble;
+  const auto work = [&]() noexcept {
+    try {
+      for (std::size_t i = next++; i < files.size(); i = next++) {
+        static_cast<void>(files[i]->shown_id());
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      trouble = std::current_exception();
     }
   };
   const unsigned count = std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
-  std::vector<std::jthread> threads;
-  for (unsigned i = 1; i < count; ++i) {
-    threads.emplace_back(work);
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 1; i < count; ++i) {
+      threads.emplace_back(work);
+    }
+    work();
   }
-  work();
+  if (trouble) {
+    std::rethrow_exception(trouble);
+  }
 }
 
 }  // namespace mock

@@ -209,7 +209,7 @@ bool Server::serve_one(Connection& connection, Request& request) {
   m_journal.answer(info, response.status);
   const auto outcome = connection.writer.write(info, std::move(response), fault);
   m_journal.finish(info, outcome.body_bytes, outcome.complete);
-  return outcome.complete && !last;
+  return outcome.reusable && !last;
 }
 
 }  // namespace mock
