@@ -154,7 +154,7 @@ Mismatch Fetcher::accept_content(Trip& trip, const http::Response& head) {
     return {};
   }
   const std::string etag = http::normalize_etag(head.headers.find("ETag").value_or(""));
-  if (!etag.empty() && !m_locations.same_etag(path, trip.chain.current().host(), etag)) {
+  if (!etag.empty() && !m_locations.is_known_etag(path, trip.chain.current().host(), etag)) {
     m_locations.invalidate(path, trip.generation);
     return {.cause = fmt::format("the file changed at {} (another ETag than before)",
                                  trip.chain.current().host())};

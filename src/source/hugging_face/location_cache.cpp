@@ -16,6 +16,8 @@ using std::chrono::seconds;
 
 constexpr seconds k_default_lifetime = std::chrono::minutes{50};
 constexpr seconds k_longest_margin = std::chrono::minutes{10};
+// A host whose servers disagree has a few; more than that is a host that never gives the same.
+constexpr std::size_t k_max_known_etags = 8;
 constexpr seconds k_longest_lifetime = std::chrono::hours{24 * 7};
 
 std::optional<seconds> parse_seconds(const std::optional<std::string>& text) {
@@ -169,11 +171,15 @@ void LocationCache::forget(const std::string& path) {
   }
 }
 
-bool LocationCache::same_etag(const std::string& path, const std::string& host,
-                              const std::string& etag) {
+bool LocationCache::is_known_etag(const std::string& path, const std::string& host,
+                                  const std::string& etag) {
   const std::lock_guard lock(m_mutex);
-  const auto [found, added] = touch(path).etags.try_emplace(host, etag);
-  return added || std::exchange(found->second, etag) == etag;
+  std::set<std::string>& known = touch(path).etags[host];
+  const bool first = known.empty();
+  if (known.size() >= k_max_known_etags) {
+    known.clear();
+  }
+  return !known.insert(etag).second || first;
 }
 
 int LocationCache::contradicted(const std::string& path) {

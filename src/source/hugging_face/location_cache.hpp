@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <variant>
@@ -64,8 +65,8 @@ class LocationCache {
   bool invalidate(const std::string& path, std::uint64_t generation);
   void forget(const std::string& path);
 
-  // Whether `host` gives the entity tag it gave before; remembers the new one.
-  bool same_etag(const std::string& path, const std::string& host, const std::string& etag);
+  // Whether `host` gave this entity tag before, or none at all; remembers a new one.
+  bool is_known_etag(const std::string& path, const std::string& host, const std::string& etag);
   // Counts an answer that contradicts the manifest; returns how many there were since agreed().
   int contradicted(const std::string& path);
   void agreed(const std::string& path);
@@ -75,9 +76,9 @@ class LocationCache {
     bool asking = false;
     std::optional<Location> location;
     std::uint64_t generation = 0;
-    std::uint64_t round = 0;         // of asking; another one when it ends
-    std::optional<Failure> failure;  // of the round that ended last
-    std::map<std::string, std::string> etags;
+    std::uint64_t round = 0;                             // of asking; another one when it ends
+    std::optional<Failure> failure;                      // of the round that ended last
+    std::map<std::string, std::set<std::string>> etags;  // by host
     int contradictions = 0;
     std::list<std::string>::iterator recency;
   };
