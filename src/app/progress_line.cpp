@@ -153,7 +153,7 @@ Pace RateMeter::pace() const {
   const double left = difference(m_state.bytes_total, m_state.bytes_present);
   constexpr double k_a_year = 365.0 * 86400;
   if (rate >= 1 && left / rate < k_a_year) {
-    pace.left = std::chrono::seconds(std::llround(left / rate));
+    pace.left = std::chrono::seconds(std::max(1LL, std::llround(left / rate)));
   }
   return pace;
 }

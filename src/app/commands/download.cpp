@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,10 +45,12 @@ class WaitReporter {
     }
     m_next = waited + report_interval(m_interval, waited);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(waited);
+    const auto so_far = seconds.count() == 0
+                            ? std::string()
+                            : fmt::format(", {} so far", util::format_duration(seconds));
     m_console.progress(
         "waiting_for_volume",
-        fmt::format("waiting for the volume, which is in use by {} ({} so far)", holder,
-                    util::format_duration(seconds)),
+        fmt::format("waiting for the volume, which is in use by {}{}", holder, so_far),
         {{"holder", holder}, {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
   }
 
@@ -297,6 +302,20 @@ void explain_missing_token(const Config& config, Console& console) {
   console.warning("no_token", message);
 }
 
+// Who may not write to the volume, and whose it is: what a person would look up next.
+util::Error with_owner(const util::Error& error, const std::filesystem::path& mount) {
+  struct stat status {};
+  if (::access(mount.c_str(), W_OK | X_OK) == 0 || errno != EACCES ||
+      ::stat(mount.c_str(), &status) != 0) {
+    return error;
+  }
+  return {error.kind(),
+          fmt::format("{}; this process is uid {} and gid {}, the volume belongs to uid {} and gid "
+                      "{} with mode {:04o}",
+                      error.what(), ::geteuid(), ::getegid(), status.st_uid, status.st_gid,
+                      status.st_mode & 07777U)};
+}
+
 }  // namespace
 
 int run_download(const Config& config, Session& session) {
@@ -306,6 +325,9 @@ int run_download(const Config& config, Session& session) {
   } catch (const util::Error& error) {
     if (error.kind() == util::ErrorKind::unauthorized) {
       explain_missing_token(config, session.console);
+    }
+    if (error.kind() == util::ErrorKind::storage) {
+      throw with_owner(error, config.output_mount);
     }
     throw;
   }
