@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t k_max_locations = 1024;
 // Renewals in one fetch of a location that its host refuses, before it counts as an attempt.
 constexpr int k_max_renewals = 2;
+constexpr std::chrono::seconds k_longest_rate_limit{3600};
 // Fresh answers in a row that contradict the manifest, before it counts as a lie.
 constexpr int k_max_contradictions = 3;
 
@@ -286,7 +287,8 @@ std::optional<FetchResult> Fetcher::rate_limited_now() {
 void Fetcher::note_rate_limit(std::optional<std::chrono::seconds> wait) {
   if (wait) {
     const std::lock_guard lock(m_mutex);
-    m_hub_not_before = std::max(m_hub_not_before, m_hub->clock().steady_now() + *wait);
+    m_hub_not_before = std::max(
+        m_hub_not_before, m_hub->clock().steady_now() + std::min(*wait, k_longest_rate_limit));
   }
 }
 

@@ -20,6 +20,9 @@ namespace {
 // many times its size.
 constexpr std::size_t k_max_answer_bytes = std::size_t{16} * 1024 * 1024;
 constexpr std::chrono::seconds k_answer_time_limit{300};
+constexpr std::chrono::seconds k_longest_rate_limit{3600};
+// A complete answer that is no JSON may be an outage's page; soon it is rather not a Hub at all.
+constexpr int k_max_malformed_tries = 4;
 constexpr std::size_t k_max_problem_bytes = 200;
 
 void check_token(std::string_view token) {
@@ -40,6 +43,7 @@ struct Hub::Attempt {
   HubAnswer answer;
   http::Verdict verdict = http::Verdict::retry;
   std::string cause = {};  // empty when `verdict` is success or fatal
+  bool malformed = false;  // a complete answer, but not JSON
   bool endless = false;    // the answer was larger than any that makes sense
   bool is_network_trouble = false;
 };
@@ -93,10 +97,14 @@ http::Request Hub::request(const http::RedirectChain& chain) const {
 }
 
 std::string Hub::without_token(std::string text) const {
+  constexpr std::string_view k_mask = "***";
   const std::string& token = m_options.token;
-  for (auto at = text.find(token); !token.empty() && at != std::string::npos;
-       at = text.find(token, at)) {
-    text.replace(at, token.size(), "***");
+  if (token.empty()) {
+    return text;
+  }
+  for (auto at = text.find(token); at != std::string::npos;
+       at = text.find(token, at + k_mask.size())) {
+    text.replace(at, token.size(), k_mask);
   }
   return text;
 }
@@ -125,19 +133,23 @@ HubAnswer Hub::ask(const http::Url& url, http::Method method, const std::string&
       throw util::Error(util::ErrorKind::interrupted, "stopped while " + purpose);
     }
     const http::Response& response = result.answer.response;
+    note_rate_limit(response);
     const bool final = result.verdict == http::Verdict::fatal;
     if (result.verdict == http::Verdict::success || (final && result.cause.empty())) {
       return std::move(result.answer);
     }
-    if (final || attempts >= m_options.retry.max_attempts) {
+    const int max_attempts = result.malformed
+                                 ? std::min(k_max_malformed_tries, m_options.retry.max_attempts)
+                                 : m_options.retry.max_attempts;
+    if (final || attempts >= max_attempts) {
       throw give_up(result, purpose, attempts);
     }
     const auto delay = http::retry_delay(m_options.retry, attempts, result.verdict,
                                          http::server_wish(response, m_clock->system_now()), m_rng);
-    m_log->warning("hub_retry",
-                   fmt::format("{}: try {} of {} failed, next in {:.1f} s: {}", purpose, attempts,
-                               m_options.retry.max_attempts,
-                               std::chrono::duration<double>(delay).count(), result.cause));
+    m_log->warning(
+        "hub_retry",
+        fmt::format("{}: try {} of {} failed, next in {:.1f} s: {}", purpose, attempts,
+                    max_attempts, std::chrono::duration<double>(delay).count(), result.cause));
     sleep(delay, stop);
   }
 }
@@ -198,8 +210,16 @@ void Hub::judge(Attempt& attempt, http::TextResponse text, http::Method method) 
     answer.json = *std::move(json);
   } else {
     attempt.verdict = http::Verdict::retry;
+    attempt.malformed = true;
     attempt.cause =
         fmt::format("the answer is not JSON ({})", util::printable(problem, k_max_problem_bytes));
+  }
+}
+
+void Hub::note_rate_limit(const http::Response& response) {
+  const auto wait = http::parse_rate_limit_wait(response.headers.find("RateLimit").value_or(""));
+  if (wait) {
+    m_not_before = m_clock->steady_now() + std::min(*wait, k_longest_rate_limit);
   }
 }
 

@@ -79,6 +79,7 @@ class Hub {
   [[nodiscard]] Attempt attempt(const http::Url& url, http::Method method,
                                 const std::stop_token& stop);
   void judge(Attempt& attempt, http::TextResponse text, http::Method method) const;
+  void note_rate_limit(const http::Response& response);
   void wait_for_rate_limit(const std::stop_token& stop);
   void sleep(std::chrono::milliseconds duration, const std::stop_token& stop);
   [[nodiscard]] util::Error give_up(const Attempt& attempt, const std::string& purpose,
