@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/mock/raw_client.hpp"
 
+#include "support/mock/sigpipe.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
@@ -80,6 +82,7 @@ struct RawClient::Link {
 };
 
 RawClient::RawClient(const std::string& url, const std::string& ca_pem) {
+  const WithoutSigpipe mask;
   const Endpoint endpoint = parse_endpoint(url);
   m_host = endpoint.authority;
   m_link = std::make_unique<Link>(connect_to(endpoint));
@@ -108,6 +111,7 @@ Reply RawClient::send(std::string_view method, std::string_view target, const He
 }
 
 Reply RawClient::send_raw(std::string_view bytes, bool is_head) {
+  const WithoutSigpipe mask;
   if (m_link->ssl != nullptr) {
     SSL_write(m_link->ssl, bytes.data(), static_cast<int>(bytes.size()));
   } else {

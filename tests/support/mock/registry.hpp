@@ -85,7 +85,7 @@ class Registry {
   void set_shaping(const Shaping& shaping) { m_conditions.set_shaping(shaping); }
   // Moves the servers' clock: locations expire, Date headers differ.
   void set_clock_offset(std::chrono::seconds offset) { m_conditions.set_clock_offset(offset); }
-  // Cuts a host's connections and refuses new ones, until `up`.
+  // Cuts a host's connections and refuses new ones, until `up`. Not for two threads at once.
   void down(Host host);
   void up(Host host);
   // For connections made from now on; only with Options::tls.

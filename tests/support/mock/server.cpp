@@ -2,6 +2,7 @@
 #include "support/mock/server.hpp"
 
 #include "support/mock/exchange.hpp"
+#include "support/mock/sigpipe.hpp"
 #include "support/mock/stream.hpp"
 
 #include <arpa/inet.h>
@@ -9,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cerrno>
-#include <csignal>
 #include <system_error>
 
 namespace mock {
@@ -21,23 +21,6 @@ void check(bool ok, const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
   }
 }
-
-// OpenSSL writes to sockets without MSG_NOSIGNAL. Threads inherit the mask.
-class WithoutSigpipe {
- public:
-  WithoutSigpipe() {
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &blocked, &m_before);
-  }
-  ~WithoutSigpipe() { ::pthread_sigmask(SIG_SETMASK, &m_before, nullptr); }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-
- private:
-  sigset_t m_before{};
-};
 
 Response bad_request() {
   Response response = text_response(400, "Bad Request");
