@@ -103,12 +103,14 @@ void check_repository(Config& config) {
   }
 }
 
-void check_sizes(const Config& config) {
+void check_sizes(Config& config) {
   if (config.transfer.chunk_bytes < config.transfer.block_bytes) {
     refuse(
         "CHUNK_SIZE (--chunk-size) is smaller than BLOCK_SIZE (--block-size): expected at least "
         "the same");
   }
+  config.transfer.min_chunk_bytes =
+      std::min(config.transfer.min_chunk_bytes, config.transfer.chunk_bytes);
 }
 
 void load_credentials(Config& config, const Environment& environment) {

@@ -45,6 +45,11 @@ double percent(const ProgressState& state) {
   return std::min(99.9, std::floor(share * 1000) / 10);
 }
 
+// Rounded down, so that two figures are equal only when it is all there.
+std::string hundredths(std::uint64_t bytes, std::uint64_t scale) {
+  return fmt::format("{}.{:02}", bytes / scale, bytes % scale / (scale / 100));
+}
+
 // Both figures in the unit of the second: "10.03 of 16.07 GB".
 std::string bytes_of(std::uint64_t part, std::uint64_t whole) {
   constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> k_units{
@@ -52,11 +57,7 @@ std::string bytes_of(std::uint64_t part, std::uint64_t whole) {
   part = std::min(part, whole);
   for (const auto& [unit, scale] : k_units) {
     if (whole >= scale) {
-      // Rounded down, so that the figures are equal only when it is all there.
-      const auto shown = [&](std::uint64_t bytes) {
-        return fmt::format("{}.{:02}", bytes / scale, bytes % scale / (scale / 100));
-      };
-      return fmt::format("{} of {} {}", shown(part), shown(whole), unit);
+      return fmt::format("{} of {} {}", hundredths(part, scale), hundredths(whole, scale), unit);
     }
   }
   return fmt::format("{} of {} B", part, whole);
@@ -173,9 +174,9 @@ std::string progress_bar(const ProgressState& state, const Pace& pace, std::size
   if (state.files_total == 0) {
     return "looking at what is on the volume";
   }
-  const auto text = fmt::format("{:5.1f} %  {}  {}/{} files  {}", percent(state),
-                                bytes_of(state.bytes_present, state.bytes_total), state.files_done,
-                                state.files_total, activity(state, pace));
+  auto text = fmt::format("{:5.1f} %  {}  {}/{} files  {}", percent(state),
+                          bytes_of(state.bytes_present, state.bytes_total), state.files_done,
+                          state.files_total, activity(state, pace));
   const std::size_t frame = text.size() + 4;
   if (width < frame + k_narrowest) {
     return text;

@@ -20,7 +20,7 @@ namespace nai::app {
 
 namespace {
 
-constexpr std::size_t k_max_token_bytes = 16 * 1024;
+constexpr std::size_t k_max_token_bytes = std::size_t{16} * 1024;
 
 [[noreturn]] void refuse(std::string_view origin, std::string_view problem) {
   throw util::Error(util::ErrorKind::usage, fmt::format("{} {}", origin, problem));
@@ -91,6 +91,9 @@ Credential from_secret_directory(const CredentialSources& sources, Credential no
         file_credential(sources.secret_directory / sources.secret_name, "SECRETS_PATH");
     if (!credential.value.empty()) {
       return credential;
+    }
+    if (sources.secret_directory_named) {
+      none.notes.insert(none.notes.end(), credential.notes.begin(), credential.notes.end());
     }
   } catch (const util::Error&) {
     if (sources.secret_directory_named) {

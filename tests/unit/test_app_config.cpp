@@ -218,6 +218,12 @@ TEST_CASE("What contradicts itself is refused", "[app]") {
       ContainsSubstring("CHUNK_SIZE (--chunk-size) is smaller than BLOCK_SIZE (--block-size)"));
 }
 
+TEST_CASE("A small chunk size is the smallest there is", "[app]") {
+  const auto config = load({{"CHUNK_SIZE", "1MiB"}});
+  CHECK(config.transfer.chunk_bytes == 1U << 20U);
+  CHECK(config.transfer.min_chunk_bytes == 1U << 20U);
+}
+
 TEST_CASE("The repository is required and checked", "[app]") {
   CHECK_THAT(refusal({}), ContainsSubstring("REPO_ID (--repo-id) is not set"));
   CHECK_THAT(refusal({{"REPO_ID", " "}}), ContainsSubstring("REPO_ID (--repo-id) is not set"));

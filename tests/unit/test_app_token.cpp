@@ -95,6 +95,9 @@ TEST_CASE_METHOD(Fixture, "A named file that is not there is noted", "[app]") {
              ContainsSubstring("HF_TOKEN_PATH names") && ContainsSubstring("which does not exist"));
   write_file(at("nowhere"), "\n");
   CHECK_THAT(find().notes.front(), ContainsSubstring("which is empty"));
+  secret_directory_named = true;
+  REQUIRE(find().notes.size() == 2);
+  CHECK_THAT(find().notes.back(), ContainsSubstring("SECRETS_PATH names"));
 }
 
 TEST_CASE_METHOD(Fixture, "The flag's file has to have a token", "[app]") {

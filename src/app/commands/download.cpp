@@ -84,6 +84,7 @@ class DownloadRun {
  private:
   void resolve();
   void hold_volume();
+  void check_lock() const;
   void prepare_directories();
   [[nodiscard]] bool already_complete();
   void fetch();
@@ -126,13 +127,18 @@ void DownloadRun::run() {
     m_console.announce("download_succeeded", "## Successfully downloaded model_files",
                        {{"repository", m_config.repository}, {"revision", m_revision}});
     clean_up();
-  } catch (const util::Error& error) {
-    if (error.kind() == util::ErrorKind::interrupted && m_lock_lost) {
-      throw util::Error(util::ErrorKind::volume_busy,
-                        "this run gave no sign of life in time, or another one took the volume "
-                        "over; it stopped so that only one writes");
-    }
+  } catch (const util::Error&) {
+    // Whatever went wrong may be the other run's doing then.
+    check_lock();
     throw;
+  }
+}
+
+void DownloadRun::check_lock() const {
+  if (m_lock_lost) {
+    throw util::Error(util::ErrorKind::volume_busy,
+                      "this run gave no sign of life in time, or another one took the volume over; "
+                      "it stopped so that only one writes");
   }
 }
 
@@ -256,6 +262,7 @@ std::uint64_t DownloadRun::bytes_to_store(const source::Manifest& manifest) {
 }
 
 void DownloadRun::save_record(const source::Manifest& manifest) {
+  check_lock();
   const auto removed =
       m_volume.finish({.source = source_name(m_config),
                        .revision = m_revision,
@@ -283,6 +290,9 @@ void DownloadRun::summarize(milliseconds taken) {
 }
 
 void DownloadRun::clean_up() {
+  if (m_lock_lost) {
+    return;  // hf_cache is another run's now
+  }
   const auto directory = m_volume.layout().hf_cache().string();
   m_console.announce_blank();
   m_console.announce("directory_deleted", fmt::format("Deleting directory : {}", directory),
