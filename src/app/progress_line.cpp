@@ -20,6 +20,8 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr Seconds k_rate_window = 10s;
 constexpr Seconds k_time_left_window = 60s;
+// The first moments, with connections still opening, foretell nothing.
+constexpr Seconds k_time_left_after = 2s;
 constexpr std::chrono::seconds k_stalled_after = 15s;
 
 double difference(std::uint64_t now, std::uint64_t before) {
@@ -150,6 +152,9 @@ Pace RateMeter::pace() const {
   Pace pace{.received_per_second = m_received.rate(),
             .hashed_per_second = m_hashed.rate(),
             .idle = std::chrono::floor<std::chrono::seconds>(m_last - m_last_movement)};
+  if (m_present.weight < k_time_left_after.count()) {
+    return pace;
+  }
   const double rate = m_present.rate();
   const double left = difference(m_state.bytes_total, m_state.bytes_present);
   constexpr double k_a_year = 365.0 * 86400;

@@ -125,6 +125,18 @@ TEST_CASE("The time left does not jump when the rate does", "[app]") {
   CHECK(std::abs(meter.pace().received_per_second - 50e6) < 1e6);
 }
 
+TEST_CASE("The first moments foretell nothing", "[app]") {
+  ProgressState state{.files_total = 1, .bytes_total = 100 * k_gb};
+  RateMeter meter(at(0ms));
+  state.bytes_received = state.bytes_present = 1;
+  meter.add(at(1s), state);
+  CHECK_FALSE(meter.pace().left);
+  meter.add(at(4s), state);
+  state.bytes_received = state.bytes_present = k_gb;
+  meter.add(at(5s), state);
+  CHECK(meter.pace().left);
+}
+
 TEST_CASE("What was found on the volume does not count as speed", "[app]") {
   ProgressState state{.files_total = 1, .bytes_total = 100 * k_gb};
   RateMeter meter(at(0ms));
