@@ -294,6 +294,10 @@ void Download::fetch_again(std::size_t index, const FilePtr& file) {
     const std::scoped_lock lock(m_mutex);
     return m_fetched_again.insert(index).second;
   }();
+  if (artifact.size == 0) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      problem + ", which no file of its listed size of 0 bytes can have");
+  }
   if (!first_time) {
     throw util::Error(util::ErrorKind::content_mismatch,
                       problem + ", also when fetched again; nothing of it was published");

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "e2e/job.hpp"
+#include "support/mock/loading.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using namespace nai::test;
+
+namespace {
+
+std::uint64_t free_bytes(const std::filesystem::path& path) {
+  struct statvfs status {};
+  return ::statvfs(path.c_str(), &status) == 0 ? std::uint64_t{status.f_bavail} * status.f_frsize
+                                               : 0;
+}
+
+}  // namespace
+
+TEST_CASE("five thousand small files, empty ones and one of a byte") {
+  mock::Registry registry(over_tls());
+  std::vector<mock::File> files;
+  for (int i = 0; i < 5000; ++i) {
+    files.push_back(mock::regular_file(
+        "shards/" + std::to_string(i % 50) + "/" + std::to_string(i) + ".json", std::to_string(i)));
+  }
+  files.push_back(mock::regular_file("empty.txt", ""));
+  files.push_back(mock::regular_file("one.txt", "x"));
+  files.push_back(mock::lfs_file("empty.safetensors", mock::Content()));
+  registry.add(mock::make_repository("org/many", files));
+  const Job job(registry, "org/many");
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  REQUIRE(result.exit_status == 0);
+  for (const auto& file : files) {
+    REQUIRE(same_content(job.model_file(file.path), file.content));
+  }
+  // The commit, six pages of the tree, and one request for each file that has content.
+  CHECK(registry.request_count(mock::RequestKind::commits) == 1);
+  CHECK(registry.request_count(mock::RequestKind::tree) == 6);
+  CHECK(registry.request_count(mock::RequestKind::resolve) == 5001);
+  CHECK(result.peak_rss_bytes < 128U * 1024 * 1024);
+}
+
+TEST_CASE("all sixteen files of Llama 3.1 8B in one run and little memory") {
+  const auto model = mock::load_listing(NAI_FIXTURES "/llama-3.1-8b-instruct.json");
+  mock::Registry registry(over_tls());
+  registry.add(model);
+  const Job job(registry, model.id);
+  if (free_bytes(job.mount()) < 20'000'000'000) {
+    SKIP("needs 20 GB for temporary files");
+  }
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  REQUIRE(result.exit_status == 0);
+  CHECK_THAT(result.out, ContainsSubstring("16 of 17 files"));
+  std::uint64_t total = 0;
+  std::size_t count = 0;
+  for (const auto& file : model.commits.at(0).files) {
+    if (file.path == "original/consolidated.00.pth") {
+      CHECK_FALSE(std::filesystem::exists(job.model_file(file.path)));
+      continue;
+    }
+    ++count;
+    total += file.content.size();
+    CHECK(same_content(job.model_file(file.path), file.content));
+  }
+  CHECK(count == 16);
+  CHECK(total / 10'000'000 == 1607);
+  CHECK(registry.content_bytes_served() == total);
+  CHECK(result.peak_rss_bytes < 128U * 1024 * 1024);
+  CHECK(registry.request_count(mock::RequestKind::resolve) == 16);
+}
+
+TEST_CASE("the executable runs in an empty root file system, as any user, without a home") {
+  if (::geteuid() != 0) {
+    SKIP("needs root for chroot");
+  }
+  mock::Registry registry(over_tls());
+  const auto weights = mock::Content::generated(1, 30'000'000);
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", weights)}));
+  const TemporaryDirectory root;
+  std::filesystem::permissions(root.path(), std::filesystem::perms(0755));
+  std::filesystem::copy_file(std::getenv("NAI_BINARY"), root.path() / "nai-model-processor");
+  std::filesystem::create_directory(root.path() / "data");
+  REQUIRE(::chown((root.path() / "data").c_str(), 1000660000, 0) == 0);
+  registry.write_ca(root.path() / "ca.pem");
+
+  Process process(
+      {"/usr/sbin/chroot", "--userspec=1000660000:0", root.path().string(), "/nai-model-processor"},
+      {{"REPO_ID", "org/model"},
+       {"HF_ENDPOINT", registry.hub_url()},
+       {"SSL_CERT_FILE", "/ca.pem"}});
+  const auto result = process.wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  CHECK(result.err.empty());
+  const auto file = root.path() / "data/model-files/model.safetensors";
+  CHECK(same_content(file, weights));
+  struct stat status {};
+  REQUIRE(::stat(file.c_str(), &status) == 0);
+  CHECK(status.st_uid == 1000660000);
+  CHECK((status.st_mode & 07777) == 0644);
+}
+
+TEST_CASE("a mirror that lacks endpoints and serves files itself") {
+  mock::Options options = over_tls();
+  options.mirror = {
+      .has_commits = false, .has_tree = false, .has_repo_commit = false, .redirects = false};
+  mock::Registry registry(options);
+  const auto weights = mock::Content::generated(1, 30'000'000);
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", weights),
+                                                   mock::regular_file("config.json", "{}")}));
+  const Job job(registry, "org/model");
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  CHECK(same_content(job.model_file("model.safetensors"), weights));
+  CHECK(read_file(job.model_file("config.json")) == "{}");
+}
+
+TEST_CASE("the token goes to the Hub and nowhere else") {
+  mock::Options options = over_tls();
+  options.tokens = {{"owner", "hf_the-very-secret-token"}};
+  mock::Registry registry(options);
+  mock::Repository repository = mock::make_repository(
+      "org/private", {mock::lfs_file("model.safetensors", mock::Content::generated(1, 200'000'000)),
+                      mock::regular_file("config.json", "{}")});
+  repository.is_private = true;
+  repository.allowed_users = {"owner"};
+  registry.add(repository);
+  repository.id = "org/old-name";
+  repository.renamed_to = "org/private";
+  registry.add(repository);
+  Job job(registry, "org/old-name");
+  job.environment["HF_TOKEN"] = "hf_the-very-secret-token";
+  job.environment["LOG_LEVEL"] = "debug";
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  CHECK(registry.violations().empty());
+  for (const auto& request : registry.requests()) {
+    CHECK(request.had_authorization == (request.host == mock::Host::hub));
+  }
+  const std::string said = result.out + result.err;
+  for (const char* secret : {"very-secret", "X-Amz-Signature", "Bearer"}) {
+    CHECK_THAT(said, !ContainsSubstring(secret));
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(job.mount() / ".nai")) {
+      CHECK_THAT(read_file(entry.path()), !ContainsSubstring(secret));
+    }
+  }
+}
+
+TEST_CASE("two runs on one volume take turns") {
+  mock::Options options = over_tls();
+  options.shaping.total_bytes_per_second = 50'000'000;
+  mock::Registry registry(options);
+  const auto weights = mock::Content::generated(1, 100'000'000);
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", weights)}));
+  const Job job(registry, "org/model");
+  Process first = job.start();
+  REQUIRE(registry.wait_for_content_bytes(10'000'000, std::chrono::seconds(60)));
+  Process second = job.start();
+  CHECK(first.wait().exit_status == 0);
+  const auto waited = second.wait();
+  INFO(waited.out << waited.err);
+  CHECK(waited.exit_status == 0);
+  CHECK_THAT(waited.out, ContainsSubstring("waiting for the volume"));
+  CHECK(same_content(job.model_file("model.safetensors"), weights));
+  CHECK(registry.content_bytes_served() == weights.size());
+}
