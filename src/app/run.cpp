@@ -101,6 +101,9 @@ int run_reported(std::span<const char* const> arguments, const Environment& envi
 
     Session session{.console = console, .clock = clock, .stop = {}};
     const auto give_up = [&](int received) {
+      console.warning("not_stopping",
+                      "the run does not stop, most likely because the volume does not answer; it "
+                      "ends here, and the state saved last is what the next run continues from");
       std::_Exit(report(describe_failure(Error(ErrorKind::interrupted, "interrupted"), received),
                         console, output));
     };
