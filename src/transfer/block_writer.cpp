@@ -11,7 +11,7 @@ namespace {
 
 // A block is handed over at this age, unless it is so small that writing it would cost more than
 // fetching it again.
-constexpr std::chrono::milliseconds k_max_block_age{50};
+constexpr std::chrono::milliseconds k_max_block_age{20};
 constexpr std::size_t k_min_block_bytes = std::size_t{64} << 10U;
 
 }  // namespace

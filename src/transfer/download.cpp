@@ -68,10 +68,13 @@ class Download {
   };
 
   std::vector<Pending> plan();
+  void begin_files();
   void begin_file(const Pending& pending);
   void check_in_place(std::size_t index);
+  void adopt_or_fetch(std::size_t index, const Reading& reading);
   void resume(std::size_t index);
 
+  void run_workers();
   void work();
   void fetch(const Lease& lease, std::span<std::byte> buffer);
   void retry_later(const Lease& lease, std::uint64_t done, const source::FetchResult& result);
@@ -145,24 +148,27 @@ std::vector<Download::Pending> Download::plan() {
 
 void Download::run(const std::stop_token& stop) {
   const std::stop_callback forward(stop, [this] { m_scheduler.request_stop(); });
-  guarded([&] {
-    for (const Pending& pending : m_to_do) {
-      begin_file(pending);
-    }
-  });
-  {
-    std::vector<std::jthread> workers;
-    const std::size_t count = std::min(m_options.connections, m_to_do.size() * 64);
-    for (std::size_t i = 0; i < count; ++i) {
-      workers.emplace_back([this] { guarded([this] { work(); }); });
-    }
-    m_scheduler.wait();
+  guarded([this] { begin_files(); });
+  run_workers();
+  if (!m_scheduler.all_done()) {
+    save_state();
+    rethrow();
   }
-  if (m_scheduler.all_done()) {
-    return;
+}
+
+void Download::begin_files() {
+  for (const Pending& pending : m_to_do) {
+    begin_file(pending);
   }
-  save_state();
-  rethrow();
+}
+
+// Returns when all files are done, or the run is stopping and no worker is busy any more.
+void Download::run_workers() {
+  std::vector<std::jthread> workers;
+  for (std::size_t i = 0; i < m_options.connections; ++i) {
+    workers.emplace_back([this] { guarded([this] { work(); }); });
+  }
+  m_scheduler.wait();
 }
 
 void Download::begin_file(const Pending& pending) {
@@ -177,23 +183,27 @@ void Download::begin_file(const Pending& pending) {
   }
 }
 
-// A file that nobody vouches for is read; what has the right checksum stays, whoever put it there.
 void Download::check_in_place(std::size_t index) {
   m_verifier.post([this, index](std::span<std::byte> buffer, const std::stop_token& stop) {
-    guarded([&] {
-      const auto identity = identity_of(m_manifest.artifacts[index]);
-      if (!matches_in_place(m_context.volume, identity, {buffer, m_progress, stop})) {
-        if (!stop.stop_requested()) {
-          resume(index);
-        }
-        return;
-      }
-      m_context.volume.inventory().add(identity);
-      m_progress.bytes_present += identity.size;
-      m_progress.bytes_reused += identity.size;
-      finished(index);
-    });
+    guarded([&] { adopt_or_fetch(index, {buffer, m_progress, stop}); });
   });
+}
+
+// A file that nobody vouches for is read; what has the right checksum stays, whoever put it there.
+void Download::adopt_or_fetch(std::size_t index, const Reading& reading) {
+  const auto identity = identity_of(m_manifest.artifacts[index]);
+  const bool right = matches_in_place(m_context.volume, identity, reading);
+  if (reading.stop.stop_requested()) {
+    return;
+  }
+  if (!right) {
+    resume(index);
+    return;
+  }
+  m_context.volume.inventory().add(identity);
+  m_progress.bytes_present += identity.size;
+  m_progress.bytes_reused += identity.size;
+  finished(index);
 }
 
 // Opens the partial file at once, because only it knows what is missing.

@@ -57,6 +57,18 @@ bool is_control(std::string_view sequence) {
          (lead == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0);
 }
 
+// Drops whole characters from the end of well-formed UTF-8 until it fits.
+void shorten(std::string& text, std::size_t max_bytes) {
+  std::size_t length = std::min(text.size(), max_bytes);
+  const auto continues = [&](std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+  };
+  while (continues(length)) {
+    --length;
+  }
+  text.resize(length);
+}
+
 }  // namespace
 
 std::string_view trim(std::string_view text) {
@@ -143,13 +155,7 @@ std::string printable(std::string_view text, std::size_t max_bytes, bool keep_li
     const bool shown = kept_line_feed || (length != 0 && !is_control(sequence));
     const std::string_view output = shown ? sequence : std::string_view("?");
     if (result.size() + output.size() > max_bytes) {
-      while (!result.empty() && result.size() + k_ellipsis.size() > max_bytes) {
-        // Whole characters only: drop continuation bytes with their lead.
-        while ((static_cast<unsigned char>(result.back()) & 0xC0U) == 0x80U) {
-          result.pop_back();
-        }
-        result.pop_back();
-      }
+      shorten(result, max_bytes - std::min(max_bytes, k_ellipsis.size()));
       return result.append(k_ellipsis.substr(0, max_bytes));
     }
     result += output;

@@ -49,7 +49,7 @@ Model sharded_model(std::uint64_t shard_bytes) {
 // Slow enough that the client is never behind, so that what is served is what was received.
 mock::Options paced() {
   mock::Options options = over_tls();
-  options.shaping.total_bytes_per_second = 100 * k_mb;
+  options.shaping.connection_bytes_per_second = 6 * k_mb;
   options.cdn_send_buffer_bytes = 64 * 1024;
   return options;
 }
@@ -104,7 +104,7 @@ TEST_CASE("a signal saves the state, and the next run fetches only the rest") {
     const auto resumed = job.run();
     INFO(resumed.out << resumed.err);
     CHECK(resumed.exit_status == 0);
-    CHECK_THAT(resumed.out, ContainsSubstring("reused"));
+    CHECK_THAT(resumed.out, ContainsSubstring("resumed"));
     CHECK(model.complete_on(job));
     CHECK(registry.content_bytes_served() < model.size() * 105 / 100);
   }
