@@ -214,8 +214,10 @@ void Download::resume(std::size_t index) {
   const util::RangeSet present = file->present();
   m_progress.bytes_present += present.total_bytes();
   m_progress.bytes_reused += present.total_bytes();
+  // Before a worker can get at the file, or both would move its checksum.
+  const auto next = file->begin();
   m_scheduler.add(index, artifact.size, present.missing(artifact.size));
-  advance(index, file, file->begin());
+  advance(index, file, next);
 }
 
 void Download::work() {
