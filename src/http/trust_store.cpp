@@ -87,18 +87,19 @@ std::optional<std::size_t> add_pem(X509_STORE* store, std::string_view pem, std:
 
 std::string read_ca_file(const fs::path& path) {
   std::error_code problem;
-  if (fs::is_directory(path, problem)) {
+  // Mounted secrets and system stores are made of symbolic links, which the reader does not follow.
+  const fs::path target = fs::canonical(path, problem);
+  if (problem) {
+    throw unusable(path, problem.message());
+  }
+  if (fs::is_directory(target, problem)) {
     throw unusable(path, "is a directory");
   }
   try {
-    auto content = util::read_small_file(path, k_max_ca_file_bytes);
-    if (content) {
-      return *std::move(content);
-    }
+    return util::read_small_file(target, k_max_ca_file_bytes).value_or("");
   } catch (const util::Error& error) {
     throw unusable(path, error.what());
   }
-  throw unusable(path, "no such file");
 }
 
 void add_file(X509_STORE* store, const fs::path& path) {

@@ -5,6 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,6 +26,8 @@ namespace {
 // Answers the n-th request, whatever it is, with the n-th text. An empty text closes the
 // connection; so does the end of a text that ends with k_close.
 constexpr std::string_view k_close = "<close>";
+// At the end of a text: nothing more comes, until the client leaves.
+constexpr std::string_view k_silence = "<silence>";
 
 class ScriptedServer {
  public:
@@ -40,8 +46,7 @@ class ScriptedServer {
     m_thread = std::jthread([this] { serve(); });
   }
   ~ScriptedServer() {
-    ::shutdown(m_socket, SHUT_RDWR);
-    m_thread.join();
+    end();
     ::close(m_socket);
   }
   ScriptedServer(const ScriptedServer&) = delete;
@@ -52,14 +57,31 @@ class ScriptedServer {
   }
   // After the exchanges of interest.
   [[nodiscard]] std::vector<std::string> requests() {
-    ::shutdown(m_socket, SHUT_RDWR);
-    m_thread.join();
-    m_thread = std::jthread([] {});
+    end();
     return m_requests;
   }
   [[nodiscard]] int connections() const { return m_connections; }
 
  private:
+  // A client that still holds its connection open must not keep the thread.
+  void end() {
+    ::shutdown(m_socket, SHUT_RDWR);
+    {
+      const std::scoped_lock lock(m_mutex);
+      m_ending = true;
+      ::shutdown(m_connection, SHUT_RDWR);
+    }
+    if (m_thread.joinable()) {
+      m_thread.join();
+    }
+  }
+
+  bool begin(int connection) {
+    const std::scoped_lock lock(m_mutex);
+    m_connection = connection;
+    return !m_ending;
+  }
+
   void serve() {
     std::size_t next = 0;
     while (next < m_answers.size()) {
@@ -68,9 +90,10 @@ class ScriptedServer {
         return;
       }
       ++m_connections;
-      while (next < m_answers.size() && receive_request(connection) &&
+      while (begin(connection) && next < m_answers.size() && receive_request(connection) &&
              answer(connection, m_answers[next++])) {
       }
+      begin(-1);
       ::close(connection);
     }
   }
@@ -89,7 +112,11 @@ class ScriptedServer {
   }
 
   static bool answer(int connection, std::string_view text) {
-    const bool close = text.ends_with(k_close) || text.empty();
+    const bool silent = text.ends_with(k_silence);
+    if (silent) {
+      text.remove_suffix(k_silence.size());
+    }
+    const bool close = !silent && (text.ends_with(k_close) || text.empty());
     if (close && !text.empty()) {
       text.remove_suffix(k_close.size());
     }
@@ -100,6 +127,9 @@ class ScriptedServer {
       }
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
+    char byte = 0;
+    while (silent && ::recv(connection, &byte, 1, 0) > 0) {
+    }
     return !close;
   }
 
@@ -107,7 +137,10 @@ class ScriptedServer {
   std::vector<std::string> m_requests;
   int m_socket = -1;
   int m_port = 0;
-  int m_connections = 0;
+  std::atomic<int> m_connections = 0;
+  std::mutex m_mutex;
+  int m_connection = -1;
+  bool m_ending = false;
   std::jthread m_thread;
 };
 
@@ -296,6 +329,108 @@ TEST_CASE("curl client: stop ends an exchange that waits", "[http]") {
   REQUIRE(never.error);
   CHECK(never.error->failure == TransportFailure::stopped);
   CHECK(unused.heads.empty());
+}
+
+TEST_CASE("curl client: stalls", "[http]") {
+  struct Row {
+    std::string name;
+    std::string answer;
+    TransportFailure failure;
+  };
+  for (const Row& row :
+       {Row{"before the header", "", TransportFailure::timed_out},
+        Row{"inside the header", "HTTP/1.1 200 OK\r\nA: b\r\n", TransportFailure::timed_out},
+        Row{"inside the body", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal",
+            TransportFailure::stalled}}) {
+    DYNAMIC_SECTION(row.name) {
+      ScriptedServer server({row.answer + std::string(k_silence)});
+      const auto client = make_curl_client(
+          {.connect_timeout = std::chrono::seconds{1}, .stall_timeout = std::chrono::seconds{1}});
+      RecordingSink sink;
+      const Response response = client->send({.url = server.url("/")}, sink, {});
+      REQUIRE(response.error);
+      INFO(response.error->message);
+      CHECK(response.error->failure == row.failure);
+    }
+  }
+}
+
+TEST_CASE("curl client: an exchange that goes on too long", "[http]") {
+  ScriptedServer server(
+      {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal" + std::string(k_silence)});
+  const auto client = make_curl_client({});
+  RecordingSink sink;
+  const Response response =
+      client->send({.url = server.url("/"), .time_limit = std::chrono::seconds{1}}, sink, {});
+  REQUIRE(response.error);
+  CHECK(response.error->failure == TransportFailure::timed_out);
+  CHECK(response.error->message.find("within 1 s") != std::string::npos);
+}
+
+// A value of the environment while this object lives.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : m_name(name) {
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Variable() { ::unsetenv(m_name); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* m_name;
+};
+
+TEST_CASE("curl client: proxies from the environment", "[http]") {
+  const auto client = make_curl_client({});
+  RecordingSink sink;
+  const Request plain{.url = Url::parse("http://hub.test/x").value()};
+  const Request secure{.url = Url::parse("https://hub.test/x").value()};
+
+  SECTION("serve") {
+    ScriptedServer proxy({response("200 OK", "proxied")});
+    const Variable variable("http_proxy", proxy.url("").display());
+    CHECK_FALSE(client->send(plain, sink, {}).error);
+    CHECK(sink.body == "proxied");
+    CHECK(proxy.requests()[0].starts_with("GET http://hub.test/x HTTP/1.1\r\n"));
+  }
+  SECTION("are passed by where NO_PROXY says so") {
+    ScriptedServer server({response("200 OK", "direct")});
+    const Variable variable("http_proxy", "http://127.0.0.1:1");
+    const Variable exception("no_proxy", "127.0.0.1");
+    CHECK_FALSE(client->send({.url = server.url("/")}, sink, {}).error);
+    CHECK(sink.body == "direct");
+  }
+  SECTION("fail under their own name, without their password") {
+    ScriptedServer unwilling(
+        {"HTTP/1.1 407 Proxy Authentication Required\r\n"
+         "Content-Length: 0\r\n\r\n<close>",
+         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n<close>"});
+    struct Row {
+      std::string proxy;
+      Request request;
+    };
+    for (const Row& row :
+         {Row{"http://user:secret@127.0.0.1:1", plain},
+          Row{"http://user:secret@127.0.0.1:1", secure},
+          Row{"http://user:secret@no-such-host.invalid:3128", secure},
+          Row{"http://user:secret@host:bad", secure}, Row{"user:secret@[host:3128", secure},
+          Row{unwilling.url("").display(), plain}, Row{unwilling.url("").display(), secure}}) {
+      INFO(row.request.url.display() + " through " + row.proxy);
+      const Variable all("ALL_PROXY", row.proxy);
+      const Response response = client->send(row.request, sink, {});
+      REQUIRE(response.error);
+      INFO(response.error->message);
+      CHECK(response.error->failure == TransportFailure::proxy);
+      CHECK(response.error->message.find("secret") == std::string::npos);
+      CHECK(response.error->message.find("hub.test") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("curl client: versions", "[http]") {
+  CHECK(http_library_versions().starts_with("libcurl/"));
+  CHECK(http_library_versions().find(" OpenSSL/") != std::string::npos);
 }
 
 }  // namespace
