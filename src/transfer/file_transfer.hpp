@@ -36,7 +36,8 @@ class FileTransfer {
   void open(storage::Volume& volume, bool journaled);
   // What has to be fetched; open() came before.
   [[nodiscard]] util::RangeSet present() const { return m_partial->present(); }
-  // For a file that was just opened, before anybody else knows it: takes the baton if there is something to hash.
+  // For a file that was just opened, before anybody else knows it: takes the baton if there is
+  // something to hash.
   [[nodiscard]] Next begin();
 
   // Writes a block to disk, and hashes it if it begins where the checksum stands. Thread-safe.
