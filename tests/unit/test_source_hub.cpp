@@ -305,6 +305,12 @@ TEST_CASE("tree: what no parser should be fed", "[source]") {
     Bench bench({json(std::string(100'000, '['))});
     CHECK(error_of([&] { (void)bench.list(); }).kind() == ErrorKind::temporary);
   }
+  SECTION("encoded, although identity was asked for") {
+    Bench bench({json("[]", {{"Content-Encoding", "gzip"}})});
+    const util::Error error = error_of([&] { (void)bench.list(); });
+    CHECK(error.kind() == ErrorKind::temporary);
+    CHECK(std::string(error.what()).find("it came encoded: gzip") != std::string::npos);
+  }
   SECTION("cut off") {
     Bench bench({json("[" + file("a") + ",{\"type\":\"fi")});
     const util::Error error = error_of([&] { (void)bench.list(); });

@@ -206,14 +206,17 @@ void Hub::judge(Attempt& attempt, http::TextResponse text, http::Method method) 
     return;
   }
   std::string problem;
-  if (auto json = util::parse_json(text.body, &problem)) {
+  const auto coding = answer.response.headers.find("Content-Encoding").value_or("identity");
+  if (coding != "identity") {
+    problem = fmt::format("it came encoded: {}", coding);
+  } else if (auto json = util::parse_json(text.body, &problem)) {
     answer.json = *std::move(json);
-  } else {
-    attempt.verdict = http::Verdict::retry;
-    attempt.malformed = true;
-    attempt.cause =
-        fmt::format("the answer is not JSON ({})", util::printable(problem, k_max_problem_bytes));
+    return;
   }
+  attempt.verdict = http::Verdict::retry;
+  attempt.malformed = true;
+  attempt.cause =
+      fmt::format("the answer is not JSON ({})", util::printable(problem, k_max_problem_bytes));
 }
 
 void Hub::note_rate_limit(const http::Response& response) {
