@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "e2e/job.hpp"
+#include "support/dns_server.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using namespace nai::test;
+
+namespace {
+
+constexpr const char* k_name_server = "127.53.0.53";
+
+// An empty root file system with nothing but the executable and a pod's resolv.conf.
+class Root {
+ public:
+  Root() {
+    std::filesystem::copy_file(std::getenv("NAI_BINARY"), path() / "nai-model-processor");
+    std::filesystem::create_directory(path() / "data");
+    write_file(path() / "etc/resolv.conf",
+               std::string("nameserver ") + k_name_server +
+                   "\nsearch nai-admin.svc.cluster.local svc.cluster.local cluster.local test\n"
+                   "options ndots:5\n");
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return m_directory.path(); }
+  [[nodiscard]] ProcessResult run(const Process::Environment& environment) const {
+    return Process({"/usr/sbin/chroot", path().string(), "/nai-model-processor"}, environment)
+        .wait();
+  }
+
+ private:
+  TemporaryDirectory m_directory;
+};
+
+}  // namespace
+
+TEST_CASE("names are resolved as in a pod: search domains, ndots, large answers") {
+  if (::geteuid() != 0) {
+    SKIP("needs root for port 53 and chroot");
+  }
+  mock::Options options;
+  options.hub_name = "hub";
+  options.cdn_name = "cdn.test";
+  mock::Registry registry(options);
+  const auto weights = mock::Content::generated(1, 20'000'000);
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", weights)}));
+  // So many addresses that they come over TCP only; all but one of them refuse.
+  std::vector<std::string> many;
+  for (int i = 1; i <= 120; ++i) {
+    many.push_back("127.9.0." + std::to_string(i));
+  }
+  many.insert(many.begin() + 60, "127.0.0.2");
+  const DnsServer names(k_name_server, {{"hub.test", {"127.0.0.1"}}, {"cdn.test", many}});
+
+  const Root root;
+  const auto result = root.run({{"REPO_ID", "org/model"}, {"HF_ENDPOINT", registry.hub_url()}});
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  CHECK(same_content(root.path() / "data/model-files/model.safetensors", weights));
+  const auto questions = names.questions();
+  const auto asked = [&](const std::string& name) {
+    return std::find(questions.begin(), questions.end(), name) != questions.end();
+  };
+  CHECK(asked("hub.nai-admin.svc.cluster.local"));
+  CHECK(asked("hub.test"));
+  CHECK(asked("cdn.test.nai-admin.svc.cluster.local"));
+  CHECK(asked("tcp:cdn.test"));
+}
+
+TEST_CASE("a name that does not exist is named") {
+  if (::geteuid() != 0) {
+    SKIP("needs root for port 53 and chroot");
+  }
+  const DnsServer names(k_name_server, {});
+  const Root root;
+  const auto result = root.run({{"REPO_ID", "org/model"},
+                                {"HF_ENDPOINT", "https://hub.example"},
+                                {"MAX_RETRIES", "1"},
+                                {"RETRY_DELAY", "1ms"}});
+  INFO(result.err);
+  CHECK(result.exit_status == 75);
+  CHECK_THAT(result.err, ContainsSubstring("Hugging Face Network connection Issue\n") &&
+                             ContainsSubstring("hub.example"));
+  CHECK(std::filesystem::is_empty(root.path() / "data"));
+}

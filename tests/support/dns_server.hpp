@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nai::test {
+
+// A name server on port 53 of a loopback address (resolv.conf cannot name a port), over UDP and
+// TCP. What does not fit into 512 bytes is cut over UDP, so that the client must come again over
+// TCP. Needs root.
+class DnsServer {
+ public:
+  // Names without a final dot, to IPv4 and IPv6 addresses. Others do not exist.
+  using Records = std::map<std::string, std::vector<std::string>>;
+
+  // Throws std::system_error when it cannot listen.
+  DnsServer(const std::string& address, Records records);
+  ~DnsServer();
+  DnsServer(const DnsServer&) = delete;
+  DnsServer& operator=(const DnsServer&) = delete;
+
+  // The names asked for, in order, with "tcp:" before those that came that way.
+  [[nodiscard]] std::vector<std::string> questions() const;
+
+ private:
+  void serve_udp();
+  void serve_tcp();
+  [[nodiscard]] std::string answer(const std::string& query, bool over_tcp);
+
+  const Records m_records;
+  int m_udp = -1;
+  int m_tcp = -1;
+  mutable std::mutex m_mutex;
+  std::vector<std::string> m_questions;
+  std::jthread m_udp_thread;
+  std::jthread m_tcp_thread;
+};
+
+}  // namespace nai::test
