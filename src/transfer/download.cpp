@@ -254,7 +254,7 @@ void Download::retry_later(const Lease& lease, std::uint64_t done,
   }
   const std::string& path = m_manifest.artifacts[lease.file].path;
   ++m_progress.retries;
-  if (wait->failures > m_options.retry.max_attempts) {
+  if (wait->failures >= m_options.retry.max_attempts) {
     throw util::Error(util::ErrorKind::temporary,
                       fmt::format("gave up on {} after {} attempts without progress: {}", path,
                                   wait->failures, result.cause));
