@@ -17,16 +17,14 @@ using namespace nai::test;
 
 namespace {
 
-constexpr const char* k_name_server = "127.53.0.53";
-
 // An empty root file system with nothing but the executable and a pod's resolv.conf.
 class Root {
  public:
-  Root() {
+  explicit Root(const DnsServer& names) {
     std::filesystem::copy_file(std::getenv("NAI_BINARY"), path() / "nai-model-processor");
     std::filesystem::create_directory(path() / "data");
     write_file(path() / "etc/resolv.conf",
-               std::string("nameserver ") + k_name_server +
+               "nameserver " + names.address() +
                    "\nsearch nai-admin.svc.cluster.local svc.cluster.local cluster.local test\n"
                    "options ndots:5\n");
   }
@@ -58,9 +56,9 @@ TEST_CASE("names are resolved as in a pod: search domains, ndots, large answers"
     many.push_back("127.9.0." + std::to_string(i));
   }
   many.insert(many.begin() + 60, "127.0.0.2");
-  const DnsServer names(k_name_server, {{"hub.test", {"127.0.0.1"}}, {"cdn.test", many}});
+  const DnsServer names({{"hub.test", {"127.0.0.1"}}, {"cdn.test", many}});
 
-  const Root root;
+  const Root root(names);
   const auto result = root.run({{"REPO_ID", "org/model"}, {"HF_ENDPOINT", registry.hub_url()}});
   INFO(result.out << result.err);
   CHECK(result.exit_status == 0);
@@ -79,8 +77,8 @@ TEST_CASE("a name that does not exist is named") {
   if (::geteuid() != 0) {
     SKIP("needs root for port 53 and chroot");
   }
-  const DnsServer names(k_name_server, {});
-  const Root root;
+  const DnsServer names({});
+  const Root root(names);
   const auto result = root.run({{"REPO_ID", "org/model"},
                                 {"HF_ENDPOINT", "https://hub.example"},
                                 {"MAX_RETRIES", "1"},

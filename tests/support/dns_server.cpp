@@ -19,9 +19,11 @@ constexpr std::size_t k_udp_bytes = 512;
 constexpr int k_type_a = 1;
 constexpr int k_type_aaaa = 28;
 
+// -1 and errno when the address is not free.
 int bound_socket(const std::string& address, int type) {
   const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
-  const int one = 1;
+  // For TCP only, where it skips over connections that linger; UDP servers would share the address.
+  const int one = type == SOCK_STREAM ? 1 : 0;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   sockaddr_in at{};
   at.sin_family = AF_INET;
@@ -30,7 +32,8 @@ int bound_socket(const std::string& address, int type) {
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
     const int problem = errno;
     ::close(fd);
-    throw std::system_error(problem, std::generic_category(), "cannot bind " + address + ":53");
+    errno = problem;
+    return -1;
   }
   return fd;
 }
@@ -70,13 +73,32 @@ std::string address_bytes(const std::string& address, unsigned type) {
 
 }  // namespace
 
-DnsServer::DnsServer(const std::string& address, Records records)
-    : m_records(std::move(records)),
-      m_udp(bound_socket(address, SOCK_DGRAM)),
-      m_tcp(bound_socket(address, SOCK_STREAM)) {
+DnsServer::DnsServer(Records records) : m_records(std::move(records)) {
+  bind_to_a_free_address();
   ::listen(m_tcp, 16);
   m_udp_thread = std::jthread([this] { serve_udp(); });
   m_tcp_thread = std::jthread([this] { serve_tcp(); });
+}
+
+void DnsServer::bind_to_a_free_address() {
+  for (int host = 1; host < 255; ++host) {
+    m_address = "127.53.0." + std::to_string(host);
+    m_udp = bound_socket(m_address, SOCK_DGRAM);
+    if (m_udp >= 0) {
+      m_tcp = bound_socket(m_address, SOCK_STREAM);
+    }
+    if (m_tcp >= 0) {
+      return;
+    }
+    const int problem = errno;
+    if (m_udp >= 0) {
+      ::close(m_udp);
+    }
+    if (problem != EADDRINUSE) {
+      throw std::system_error(problem, std::generic_category(), "cannot bind " + m_address + ":53");
+    }
+  }
+  throw std::system_error(EADDRINUSE, std::generic_category(), "no free address");
 }
 
 DnsServer::~DnsServer() {

@@ -10,20 +10,21 @@
 
 namespace nai::test {
 
-// A name server on port 53 of a loopback address (resolv.conf cannot name a port), over UDP and
-// TCP. What does not fit into 512 bytes is cut over UDP, so that the client must come again over
-// TCP. Needs root.
+// A name server on port 53 of a free loopback address (resolv.conf cannot name a port), over UDP
+// and TCP. What does not fit into 512 bytes is cut over UDP, so that the client must come again
+// over TCP. Needs root.
 class DnsServer {
  public:
   // Names without a final dot, to IPv4 and IPv6 addresses. Others do not exist.
   using Records = std::map<std::string, std::vector<std::string>>;
 
   // Throws std::system_error when it cannot listen.
-  DnsServer(const std::string& address, Records records);
+  explicit DnsServer(Records records);
   ~DnsServer();
   DnsServer(const DnsServer&) = delete;
   DnsServer& operator=(const DnsServer&) = delete;
 
+  [[nodiscard]] const std::string& address() const { return m_address; }
   // The names asked for, in order, with "tcp:" before those that came that way.
   [[nodiscard]] std::vector<std::string> questions() const;
 
@@ -32,7 +33,10 @@ class DnsServer {
   void serve_tcp();
   [[nodiscard]] std::string answer(const std::string& query, bool over_tcp);
 
+  void bind_to_a_free_address();
+
   const Records m_records;
+  std::string m_address;
   int m_udp = -1;
   int m_tcp = -1;
   mutable std::mutex m_mutex;
