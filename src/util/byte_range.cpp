@@ -32,24 +32,6 @@ void RangeSet::add(ByteRange range) {
   m_ranges.insert(at, {begin, end - begin});
 }
 
-void RangeSet::remove(ByteRange range) {
-  std::vector<ByteRange> left;
-  left.reserve(m_ranges.size() + 1);
-  for (const ByteRange& have : m_ranges) {
-    if (have.end() <= range.offset || range.end() <= have.offset) {
-      left.push_back(have);
-      continue;
-    }
-    if (have.offset < range.offset) {
-      left.push_back({have.offset, range.offset - have.offset});
-    }
-    if (range.end() < have.end()) {
-      left.push_back({range.end(), have.end() - range.end()});
-    }
-  }
-  m_ranges = std::move(left);
-}
-
 bool RangeSet::contains(ByteRange range) const {
   return range.empty() || contiguous_end(range.offset) >= range.end();
 }

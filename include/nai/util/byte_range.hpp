@@ -20,7 +20,6 @@ struct ByteRange {
 class RangeSet {
  public:
   void add(ByteRange range);
-  void remove(ByteRange range);
 
   [[nodiscard]] bool contains(ByteRange range) const;
   // Number of bytes in the set.
