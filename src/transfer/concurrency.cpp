@@ -96,6 +96,7 @@ std::string Concurrency::back_off(const Sample& sample) {
   m_good = std::max<std::size_t>(m_target / 2, 1);
   m_good_rate = 0;
   m_next_probe = sample.time + m_patience;
+  m_urgent = true;
   if (m_good == m_target) {
     m_phase = Phase::holding;
     return {};
@@ -110,13 +111,15 @@ std::string Concurrency::judge_growth(const Sample& sample, double rate) {
     return hold(sample, rate);
   }
   m_bad = m_target;
-  if (rate < k_collapsed * m_good_rate) {
+  const bool collapsed = rate < k_collapsed * m_good_rate;
+  if (collapsed) {
     // Trying costs something here.
     m_next_probe = sample.time + m_collapse_patience;
     m_collapse_patience = std::min(m_collapse_patience * 2, k_longest_patience);
   }
   const auto why = fmt::format("{} connections bring {}, {} brought {}", m_target, rate_text(rate),
                                m_good, rate_text(m_good_rate));
+  m_urgent = collapsed;
   return change(sample, m_good, Phase::holding, why);
 }
 
@@ -145,6 +148,7 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
   if (rate < k_faded * m_best_rate && m_target > 1 && sample.time >= m_next_probe) {
     m_best_rate = rate;
     m_next_probe = sample.time + m_patience;
+    m_urgent = true;  // or it would not show whether fewer bring more
     return change(sample, std::max<std::size_t>(m_target / 2, 1), Phase::shrinking,
                   fmt::format("the rate fell to {}", rate_text(rate)));
   }
@@ -156,6 +160,7 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
   if (stuck && !m_tried_fewer && sample.time - m_begun >= k_before_trying_fewer) {
     // Not even the first step up brought anything: perhaps the start was too high already.
     m_tried_fewer = true;
+    m_urgent = true;
     return change(sample, m_target / 2, Phase::shrinking, "perhaps fewer bring more");
   }
   if (m_next_probe <= sample.time) {

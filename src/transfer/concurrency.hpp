@@ -34,6 +34,8 @@ class Concurrency {
 
   // The number of connections to use.
   [[nodiscard]] std::size_t target() const { return m_target; }
+  // Whether the connections above the target do harm, and must not finish what they are at.
+  [[nodiscard]] bool urgent() const { return m_urgent; }
   // Call it several times a second. Says why when it changes the target; else empty.
   [[nodiscard]] std::string observe(const Sample& sample);
 
@@ -56,6 +58,7 @@ class Concurrency {
   double m_good_rate = 0;  // bytes a second with it; 0: not measured yet
   double m_best_rate = 0;  // the best ever seen, forgotten slowly
   std::size_t m_bad;       // the smallest number known to be no better; max + 1: none
+  bool m_urgent = false;
   bool m_tried_fewer = false;
   util::SteadyTime m_begun{};
   util::SteadyTime m_changed{};

@@ -70,7 +70,7 @@ void Governor::adapt_connections(const Concurrency::Sample& sample) {
   m_target.log.debug("connections",
                      fmt::format("{} connections instead of {}: {}", now, before, why),
                      {{"connections", now}, {"before", before}, {"reason", why}});
-  m_target.scheduler.set_connections(now);
+  m_target.scheduler.set_connections(now, m_concurrency.urgent());
   m_target.provide_workers(now);
 }
 

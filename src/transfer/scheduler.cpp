@@ -69,7 +69,7 @@ std::optional<Scheduler::Wait> Scheduler::give_back(const Lease& lease, std::uin
   return left > 0 ? std::optional(wait) : std::nullopt;
 }
 
-void Scheduler::set_connections(std::size_t connections) {
+void Scheduler::set_connections(std::size_t connections, bool at_once) {
   const std::scoped_lock lock(m_mutex);
   m_connections = connections;
   m_queue.set_workers(connections);
@@ -80,7 +80,7 @@ void Scheduler::set_connections(std::size_t connections) {
       active.push_back(id);
     }
   }
-  while (active.size() > connections) {
+  while (at_once && active.size() > connections) {
     drop(active.back());
     active.pop_back();
   }

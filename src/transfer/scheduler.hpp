@@ -49,8 +49,9 @@ class Scheduler {
   std::optional<Wait> give_back(const Lease& lease, std::uint64_t done_bytes,
                                 const source::FetchResult& result);
 
-  // The number of leases that may be active at once. Those above it are cut, the youngest first.
-  void set_connections(std::size_t connections);
+  // The number of leases that may be active at once. Those above it go on to their end, or are cut
+  // at once, the youngest first.
+  void set_connections(std::size_t connections, bool at_once);
   // See ChunkQueue.
   void set_min_shared_bytes(std::uint64_t bytes);
   [[nodiscard]] std::vector<ActiveLease> active() const;
