@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <nai/source/hugging_face.hpp>
+#include <nai/source/nim.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/text.hpp>
 
@@ -22,6 +23,7 @@ namespace {
 constexpr std::array<std::string_view, 2> k_hub_token_variables{"HF_TOKEN",
                                                                 "HUGGING_FACE_HUB_TOKEN"};
 constexpr std::array<std::string_view, 2> k_ngc_key_variables{"NGC_API_KEY", "NGC_CLI_API_KEY"};
+constexpr std::array<std::string_view, 1> k_registry_password_variables{"REGISTRY_PASSWORD"};
 constexpr std::size_t k_shortest_secret = 4;
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -91,12 +93,12 @@ void check_repository(Config& config) {
     } catch (const util::Error& error) {
       throw error.with_context("REPO_ID (--repo-id)");
     }
-  } else if (util::printable(config.repository, 512) != config.repository ||
-             config.repository.find(' ') != std::string::npos) {
-    refuse(
-        fmt::format("REPO_ID (--repo-id) is \"{}\": expected an image, such as "
-                    "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2",
-                    util::printable(config.repository, 200)));
+  } else {
+    try {
+      config.repository = source::parse_image_name(config.repository);
+    } catch (const util::Error& error) {
+      throw error.with_context("REPO_ID (--repo-id)");
+    }
   }
   if (config.model_name.empty()) {
     config.model_name = config.repository;
