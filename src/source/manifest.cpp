@@ -120,7 +120,7 @@ std::uint64_t Manifest::total_bytes() const {
   return total;
 }
 
-void validate_paths(const std::vector<std::string>& paths) {
+void validate_names(const std::vector<std::string>& paths) {
   Names names;
   for (const std::string& path : paths) {
     check_path(path);
@@ -134,7 +134,7 @@ void validate_paths(const std::vector<Artifact>& artifacts) {
   for (const Artifact& artifact : artifacts) {
     paths.push_back(artifact.path);
   }
-  validate_paths(paths);
+  validate_names(paths);
 }
 
 }  // namespace nai::source

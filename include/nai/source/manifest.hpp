@@ -47,6 +47,7 @@ struct Manifest {
 // directory. Throws Error{content_mismatch} naming the path: a hostile or broken repository, which
 // another attempt does not mend.
 void validate_paths(const std::vector<Artifact>& artifacts);
-void validate_paths(const std::vector<std::string>& paths);
+// The same for paths of any kind.
+void validate_names(const std::vector<std::string>& paths);
 
 }  // namespace nai::source

@@ -104,7 +104,7 @@ void CacheLayout::finish(Manifest& manifest, std::vector<StagedFile>& files) con
   for (const Reference& reference : m_manifest.references) {
     paths.push_back(reference.path);
   }
-  validate_paths(paths);
+  validate_names(paths);
   manifest.artifacts = m_manifest.artifacts;
   manifest.links = m_manifest.links;
   manifest.references = m_manifest.references;

@@ -74,8 +74,8 @@ http::Url take_registry(std::string_view text, std::string_view& rest) {
     host = first;
     rest.remove_prefix(slash + 1);
   }
-  if (host.find('@') != std::string_view::npos) {
-    refuse(text, "it has a user name or password in front of the host");
+  if (const auto at = host.rfind('@'); at != std::string_view::npos) {
+    refuse("..." + std::string(host.substr(at)), "it has a user or secret in front of the host");
   }
   const auto url = http::Url::parse(scheme + std::string(host));
   if (!url) {
