@@ -133,6 +133,13 @@ void load_credentials(Config& config, const Environment& environment) {
                                       .secret_directory_named = named,
                                       .secret_name = "NGC_API_KEY"},
                                      environment);
+    config.registry_password = find_credential({.flag_file = {},
+                                                .variables = k_registry_password_variables,
+                                                .path_variable = "REGISTRY_PASSWORD_PATH",
+                                                .secret_directory = config.secret_directory,
+                                                .secret_directory_named = false,
+                                                .secret_name = "REGISTRY_PASSWORD"},
+                                               environment);
   }
 }
 

@@ -43,9 +43,8 @@ std::string size_of(const source::ProfileSummary& profile) {
 }
 
 util::Fields fields_of(const source::ProfileSummary& profile) {
-  util::Fields fields{{"profile", profile.id},
-                      {"name", profile.name},
-                      {"files", std::uint64_t{profile.files}}};
+  util::Fields fields{
+      {"profile", profile.id}, {"name", profile.name}, {"files", std::uint64_t{profile.files}}};
   if (profile.bytes) {
     fields.emplace_back("bytes", *profile.bytes);
   }
@@ -54,9 +53,8 @@ util::Fields fields_of(const source::ProfileSummary& profile) {
 
 // How a file was found right.
 std::string verification(const digest::Digest& digest) {
-  return digest::proves_content(digest.algorithm())
-             ? std::string(digest::name(digest.algorithm()))
-             : "size only: nobody published a checksum";
+  return digest::proves_content(digest.algorithm()) ? std::string(digest::name(digest.algorithm()))
+                                                    : "size only: nobody published a checksum";
 }
 
 }  // namespace
@@ -136,8 +134,8 @@ void announce_plan(const source::NimPlan& plan, Console& console) {
   }
   if (plan.chosen) {
     console.progress("profile_chosen",
-                     fmt::format("Profiles: chosen {} ({}): {}", plan.chosen->id,
-                                 plan.chosen->name, plan.reason),
+                     fmt::format("Profiles: chosen {} ({}): {}", plan.chosen->id, plan.chosen->name,
+                                 plan.reason),
                      {{"profile", plan.chosen->id}, {"reason", plan.reason}});
   } else {
     console.progress("profile_not_chosen",
@@ -185,9 +183,9 @@ void save_report(const source::NimPlan& plan, const source::Manifest& manifest,
                                {"verified_by", verification(artifact.digest)},
                                {"origin", file.origin}});
   }
-  util::replace_file(layout.image_report(),
-                     report.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                         "\n");
+  util::replace_file(
+      layout.image_report(),
+      report.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 storage::Arrangement arrangement_of(const source::Manifest& manifest) {

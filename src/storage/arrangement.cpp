@@ -72,9 +72,9 @@ void make_link(const Layout& layout, const ArrangedLink& link) {
     }
   }
   if (!leads_to_file(path)) {
-    throw util::Error(util::ErrorKind::storage,
-                      fmt::format("{} leads to no file; is another process using the volume?",
-                                  path.string()));
+    throw util::Error(
+        util::ErrorKind::storage,
+        fmt::format("{} leads to no file; is another process using the volume?", path.string()));
   }
 }
 
@@ -83,8 +83,8 @@ bool remove(const Layout& layout, const std::string& path) {
     if (errno == ENOENT) {
       return false;
     }
-    throw util::storage_error(
-        fmt::format("cannot remove {}", layout.model_file(path).string()), errno);
+    throw util::storage_error(fmt::format("cannot remove {}", layout.model_file(path).string()),
+                              errno);
   }
   remove_empty_parents(layout.model_files(), path);
   return true;

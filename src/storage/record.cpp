@@ -139,13 +139,13 @@ void save_record(const std::filesystem::path& path, const Record& record) {
     files.push_back(to_json(file));
   }
   nlohmann::json json = {{"format", k_format},
-                               {"source", record.source},
-                               {"revision", record.revision},
-                               {"selection", record.selection},
-                               {"model_name", record.model_name},
-                               {"program", record.program},
-                               {"completed_at", record.completed_at},
-                               {"files", std::move(files)}};
+                         {"source", record.source},
+                         {"revision", record.revision},
+                         {"selection", record.selection},
+                         {"model_name", record.model_name},
+                         {"program", record.program},
+                         {"completed_at", record.completed_at},
+                         {"files", std::move(files)}};
   add_arrangement(json, record.arrangement);
   util::replace_file(path, json.dump(1) + "\n");
 }

@@ -38,11 +38,11 @@ Process NimJob::start() const {
 std::vector<std::string> listing(const std::filesystem::path& root) {
   std::vector<std::string> lines;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-    std::string line = std::filesystem::relative(entry.symlink_status().type() ==
-                                                         std::filesystem::file_type::symlink
-                                                     ? entry.path().parent_path()
-                                                     : entry.path(),
-                                                 root)
+    std::string line = std::filesystem::relative(
+                           entry.symlink_status().type() == std::filesystem::file_type::symlink
+                               ? entry.path().parent_path()
+                               : entry.path(),
+                           root)
                            .string();
     if (entry.is_symlink()) {
       line += "/" + entry.path().filename().string() + " -> " +

@@ -76,9 +76,9 @@ TEST_CASE("nim: an image is resolved, its profiles are told, and nothing is stag
   CHECK(result.exit_status == 0);
   CHECK_THAT(result.out, ContainsSubstring("The new directory is created! - " +
                                            job.model_files().string() + "\n"));
-  CHECK_THAT(result.out, ContainsSubstring("\n\n## Starting model files download from " +
-                                           service.host() + "/" + k_nim_repository +
-                                           ":1.2.2 with version " + digest + "\n"));
+  CHECK_THAT(result.out,
+             ContainsSubstring("\n\n## Starting model files download from " + service.host() + "/" +
+                               k_nim_repository + ":1.2.2 with version " + digest + "\n"));
   CHECK_THAT(result.out, ContainsSubstring("vllm-bf16-tp1-pp1 - 5 files - 2.02 kB"));
   CHECK_THAT(result.out, ContainsSubstring("nothing is staged: none was asked for"));
   CHECK_THAT(result.out, ContainsSubstring("## Successfully downloaded model_files\n"));
@@ -104,8 +104,8 @@ TEST_CASE("nim: a v1 profile of 2 GB is staged over four kills, and its reader f
   check_version(job, ngc_models(shard)[0],
                 {"LICENSE.txt", "config.json", "model-00001-of-00002.safetensors",
                  "model-00002-of-00002.safetensors", "extra/notes.txt"});
-  const double ratio = static_cast<double>(service.content_bytes_served()) /
-                       static_cast<double>(2 * shard);
+  const double ratio =
+      static_cast<double>(service.content_bytes_served()) / static_cast<double>(2 * shard);
   WARN("served " << ratio << " times the size of the profile");
   CHECK(ratio <= 1.05);
   CHECK(service.violations().empty());
@@ -165,8 +165,7 @@ TEST_CASE("nim: another profile replaces what differs, and what leads to it goes
         std::vector<std::string>{
             base + "blobs/0355b8d0421a12e6aeb6a2e9ef42ae60",
             base + "blobs/345ce8cb29fb80a99a92360c273d8ed7",
-            base + "blobs/3e710a79e58ddecbe63a8dffa7464658-3091",
-            base + "refs/" + k_engine_version,
+            base + "blobs/3e710a79e58ddecbe63a8dffa7464658-3091", base + "refs/" + k_engine_version,
             base + "refs/" + k_weights_version,
             base + "snapshots/" + k_engine_version +
                 "/LICENSE.txt -> ../../blobs/0355b8d0421a12e6aeb6a2e9ef42ae60",
@@ -242,13 +241,13 @@ TEST_CASE("nim: each failure ends with its sentence and its status, before any d
     int exit_status;
     std::string sentence;
   };
-  for (const Row& row : {Row{"/proxy_auth", 401, 3, "has no access to it"},
-                         Row{"/proxy_auth", 402, 3, "no subscription for this image"},
-                         Row{"/proxy_auth", 403, 3, "has no access to it"},
-                         Row{"/manifests/", 404, 4, "no version of the tag 1.2.2"},
-                         Row{"/manifests/", 429, 75, "limits the rate of requests"},
-                         Row{"/manifests/", 451, 3, "in the region"},
-                         Row{"/manifests/", 503, 75, "out of order"}}) {
+  for (const Row& row :
+       {Row{"/proxy_auth", 401, 3, "has no access to it"},
+        Row{"/proxy_auth", 402, 3, "no subscription for this image"},
+        Row{"/proxy_auth", 403, 3, "has no access to it"},
+        Row{"/manifests/", 404, 4, "no version of the tag 1.2.2"},
+        Row{"/manifests/", 429, 75, "limits the rate of requests"},
+        Row{"/manifests/", 451, 3, "in the region"}, Row{"/manifests/", 503, 75, "out of order"}}) {
     mock::NimService service;
     service.add(nim_image(manifest_v1()));
     service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {

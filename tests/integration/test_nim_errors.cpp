@@ -37,8 +37,8 @@ TEST_CASE("a bad key is told from missing access and from an unknown image") {
   CHECK(unknown.kind() == ErrorKind::not_found);
   CHECK_THAT(unknown.what(), ContainsSubstring("the NGC key is right, but there is no such image"));
 
-  bench.service.set_fault_hook(answering(
-      "/proxy_auth", 403, R"({"errors":[{"code":"DENIED","message":"Access Denied"}]})"));
+  bench.service.set_fault_hook(
+      answering("/proxy_auth", 403, R"({"errors":[{"code":"DENIED","message":"Access Denied"}]})"));
   const auto no_access = bench.error(bench.options());
   CHECK(no_access.kind() == ErrorKind::unauthorized);
   CHECK_THAT(no_access.what(), ContainsSubstring("has no access to it"));
@@ -62,7 +62,8 @@ TEST_CASE("each refusal has its sentence and its kind") {
            Row{"/proxy_auth", 402, ErrorKind::unauthorized, "no subscription for this image"},
            Row{"/manifests/", 402, ErrorKind::unauthorized, "no subscription for this image"},
            Row{"/manifests/", 451, ErrorKind::unauthorized, "in the region"},
-           Row{"/manifests/", 429, ErrorKind::temporary, "limits the rate of requests after 3 tries"},
+           Row{"/manifests/", 429, ErrorKind::temporary,
+               "limits the rate of requests after 3 tries"},
            Row{"/manifests/", 503, ErrorKind::temporary, "out of order after 3 tries"},
            Row{"/proxy_auth", 502, ErrorKind::temporary, "out of order after 3 tries"},
            Row{"/blobs/", 404, ErrorKind::not_found, "lacks a part of this image"},

@@ -58,9 +58,9 @@ TEST_CASE("blake3: the published vectors") {
 TEST_CASE("blake3: a state that was saved anywhere goes on to the same digest") {
   const Vector& vector = vectors().back();
   const auto bytes = input(vector.size);
-  for (const std::size_t at : {std::size_t{0}, std::size_t{1}, std::size_t{64}, std::size_t{65},
-                               std::size_t{1024}, std::size_t{1025}, std::size_t{7168},
-                               std::size_t{50'000}, vector.size}) {
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{1}, std::size_t{64}, std::size_t{65}, std::size_t{1024},
+        std::size_t{1025}, std::size_t{7168}, std::size_t{50'000}, vector.size}) {
     INFO(at);
     Hasher first(Algorithm::blake3, vector.size);
     for (std::size_t done = 0; done < at; done += 777) {

@@ -144,9 +144,14 @@ TEST_CASE("one tag for two contents names neither wrongly, one content twice is 
 }
 
 TEST_CASE("names that lead elsewhere are refused") {
-  for (const auto& [version, path] :
-       {std::pair<std::string, std::string>{"..", "a"}, {"a/../b", "a"}, {"v", "../x"},
-        {"v", "/etc/passwd"}, {"v", "a//b"}, {"v", "a\nb"}, {"", "a"}, {"v\n", "a"}}) {
+  for (const auto& [version, path] : {std::pair<std::string, std::string>{"..", "a"},
+                                      {"a/../b", "a"},
+                                      {"v", "../x"},
+                                      {"v", "/etc/passwd"},
+                                      {"v", "a//b"},
+                                      {"v", "a\nb"},
+                                      {"", "a"},
+                                      {"v\n", "a"}}) {
     CacheLayout layout;
     INFO(version << " " << path);
     Manifest manifest;

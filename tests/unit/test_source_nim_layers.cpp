@@ -27,9 +27,8 @@ WantedFiles wanted(const std::string& path = k_path) {
 
 LayerFacts scan(const std::string& bytes, std::size_t piece = 1'000,
                 std::uint64_t limit = k_no_limit) {
-  const Blob blob{.digest = *digest::Digest::from_hex(
-                      digest::Algorithm::sha256,
-                      mock::Content::inline_bytes(bytes).sha256()),
+  const Blob blob{.digest = *digest::Digest::from_hex(digest::Algorithm::sha256,
+                                                      mock::Content::inline_bytes(bytes).sha256()),
                   .size = bytes.size()};
   const WantedFiles files = wanted();
   LayerScan reading(blob, files, limit);
@@ -79,8 +78,8 @@ TEST_CASE("a file is found however the layer is packed, and however it comes") {
 }
 
 TEST_CASE("long names of both kinds") {
-  const std::string deep = std::string(200, 'd') + "/" + std::string(200, 'e') +
-                           "/model_manifest.yaml";
+  const std::string deep =
+      std::string(200, 'd') + "/" + std::string(200, 'e') + "/model_manifest.yaml";
   CHECK(scan(mock::Tar().pax_file(deep, "pax").bytes()).files.at(deep) == "pax");
   CHECK(scan(mock::Tar().gnu_file(deep, "gnu").bytes()).files.at(deep) == "gnu");
 }
@@ -101,7 +100,8 @@ TEST_CASE("upper layers win, hide and remove") {
 TEST_CASE("links are followed across layers, and never in circles") {
   const mock::Tar target = mock::Tar().file("real/dir/model_manifest.yaml", "linked");
   CHECK(found({target, mock::Tar().symbolic_link("opt/nim/etc/default", "/real/dir")}) == "linked");
-  CHECK(found({target, mock::Tar().symbolic_link("opt/nim", "../middle")
+  CHECK(found({target, mock::Tar()
+                           .symbolic_link("opt/nim", "../middle")
                            .symbolic_link("middle/etc", "/real")
                            .symbolic_link("real/default", "dir")}) == "linked");
   CHECK(found({target, mock::Tar().hard_link(k_path, "real/dir/model_manifest.yaml")}) == "linked");
@@ -145,9 +145,9 @@ TEST_CASE("what is no archive, or damaged, is told") {
   CHECK(scan("").files.empty());
 
   const std::string bytes = mock::Tar().file(k_path, "x").bytes();
-  const Blob wrong{.digest = *digest::Digest::from_hex(digest::Algorithm::sha256,
-                                                       std::string(64, '0')),
-                   .size = bytes.size()};
+  const Blob wrong{
+      .digest = *digest::Digest::from_hex(digest::Algorithm::sha256, std::string(64, '0')),
+      .size = bytes.size()};
   const WantedFiles files = wanted();
   LayerScan reading(wrong, files, k_no_limit);
   reading.push(std::as_bytes(std::span(bytes)));
@@ -156,9 +156,9 @@ TEST_CASE("what is no archive, or damaged, is told") {
 
 TEST_CASE("of a large layer no more is read than it takes") {
   const std::string head = mock::Tar().file(k_path, "early").bytes();
-  const Blob large{.digest = *digest::Digest::from_hex(digest::Algorithm::sha256,
-                                                       std::string(64, '0')),
-                   .size = std::uint64_t{3} << 30U};
+  const Blob large{
+      .digest = *digest::Digest::from_hex(digest::Algorithm::sha256, std::string(64, '0')),
+      .size = std::uint64_t{3} << 30U};
   const WantedFiles files = wanted();
   LayerScan reading(large, files, k_no_limit);
   CHECK_FALSE(reading.push(std::as_bytes(std::span(head))));

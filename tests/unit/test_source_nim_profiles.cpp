@@ -26,9 +26,12 @@ std::string list_of_profiles() {
     text += fmt::format("- id: {:0>64}\n  tags: {{{}}}\n", id, tags);
   };
   add("a1", "llm_engine: tensorrt_llm, gpu: L40S, precision: fp8, tp: 1, pp: 1, profile: latency");
-  add("a2", "llm_engine: tensorrt_llm, gpu: L40S, precision: fp8, tp: 1, pp: 1, profile: throughput");
-  add("a3", "llm_engine: tensorrt_llm, gpu: L40S, precision: fp8, tp: 2, pp: 1, profile: throughput");
-  add("a4", "llm_engine: tensorrt_llm, gpu: H100, precision: fp8, tp: 1, pp: 1, profile: throughput");
+  add("a2",
+      "llm_engine: tensorrt_llm, gpu: L40S, precision: fp8, tp: 1, pp: 1, profile: throughput");
+  add("a3",
+      "llm_engine: tensorrt_llm, gpu: L40S, precision: fp8, tp: 2, pp: 1, profile: throughput");
+  add("a4",
+      "llm_engine: tensorrt_llm, gpu: H100, precision: fp8, tp: 1, pp: 1, profile: throughput");
   add("a5",
       "llm_engine: tensorrt_llm, gpu: H100_NVL, precision: fp8, tp: 1, pp: 1, profile: throughput");
   add("b1", "llm_engine: tensorrt_llm, precision: bf16, tp: 1, pp: 1, trtllm_buildable: 'true'");
@@ -176,12 +179,14 @@ TEST_CASE("GPUs are compared by words, keys and expressions") {
 TEST_CASE("a manifest of twenty thousand files is read") {
   std::string text = "schema_version: 2.0.0\nprofiles:\n";
   for (int profile = 0; profile < 125; ++profile) {
-    text += fmt::format("- id: {:064x}\n  tags: {{llm_engine: vllm, tp: '1'}}\n  workspace:\n"
-                        "    files:\n",
-                        profile);
+    text += fmt::format(
+        "- id: {:064x}\n  tags: {{llm_engine: vllm, tp: '1'}}\n  workspace:\n"
+        "    files:\n",
+        profile);
     for (int file = 0; file < 160; ++file) {
       text += fmt::format(
-          "      transformer/part-{0:05}.safetensors: {{uri: \"ngc://nim/nvidia/cosmos:1.0+{1}?file="
+          "      transformer/part-{0:05}.safetensors: {{uri: "
+          "\"ngc://nim/nvidia/cosmos:1.0+{1}?file="
           "transformer/part-{0:05}.safetensors\", checksum: \"blake3:{2}\"}}\n",
           file, profile, std::string(64, 'e'));
     }

@@ -75,8 +75,8 @@ TEST_CASE("challenges as registries send them") {
   CHECK(nvidia[0].parameter("scope") == "repository:nvidia/x:pull,push");
   CHECK_FALSE(nvidia[0].parameter("service"));
 
-  const auto both = http::parse_challenges(
-      "Basic Realm = \"a \\\"b\\\", c\", charset=UTF-8 , bearer realm=x");
+  const auto both =
+      http::parse_challenges("Basic Realm = \"a \\\"b\\\", c\", charset=UTF-8 , bearer realm=x");
   REQUIRE(both.size() == 2);
   CHECK(both[0].parameter("realm") == "a \"b\", c");
   CHECK(both[0].parameter("charset") == "UTF-8");
@@ -94,9 +94,12 @@ TEST_CASE("challenges as registries send them") {
 }
 
 TEST_CASE("base64 there and back") {
-  for (const auto& [plain, coded] :
-       {std::pair<std::string, std::string>{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="},
-        {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {std::string("\0\xFF", 2), "AP8="}}) {
+  for (const auto& [plain, coded] : {std::pair<std::string, std::string>{"", ""},
+                                     {"f", "Zg=="},
+                                     {"fo", "Zm8="},
+                                     {"foo", "Zm9v"},
+                                     {"foobar", "Zm9vYmFy"},
+                                     {std::string("\0\xFF", 2), "AP8="}}) {
     CHECK(util::base64_encode(plain) == coded);
     const auto bytes = util::base64_decode(coded);
     REQUIRE(bytes);

@@ -69,9 +69,8 @@ std::string NimCatalog::add(const NimImage& image) {
     for (const NimLayer& layer : image.layers) {
       const std::string digest = "sha256:" + layer.content.sha256();
       m_blobs[digest] = {layer.content, "application/octet-stream"};
-      manifest["layers"].push_back({{"mediaType", layer.media_type},
-                                    {"size", layer.content.size()},
-                                    {"digest", digest}});
+      manifest["layers"].push_back(
+          {{"mediaType", layer.media_type}, {"size", layer.content.size()}, {"digest", digest}});
     }
     return manifest.dump(2);
   };

@@ -115,8 +115,7 @@ std::string zstd(std::string_view bytes) {
 }
 
 NimLayer gzip_layer(const Tar& tar, std::string created_by) {
-  return {.content = Content::inline_bytes(gzip(tar.bytes())),
-          .created_by = std::move(created_by)};
+  return {.content = Content::inline_bytes(gzip(tar.bytes())), .created_by = std::move(created_by)};
 }
 
 std::string base64(std::string_view bytes) {

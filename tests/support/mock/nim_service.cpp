@@ -71,10 +71,9 @@ void NimService::write_ca(const std::filesystem::path& file) const {
 
 std::size_t NimService::request_count(std::string_view part) const {
   const auto records = m_journal.requests();
-  return static_cast<std::size_t>(
-      std::count_if(records.begin(), records.end(), [&](const RequestRecord& record) {
-        return record.target.find(part) != std::string::npos;
-      }));
+  return static_cast<std::size_t>(std::count_if(
+      records.begin(), records.end(),
+      [&](const RequestRecord& record) { return record.target.find(part) != std::string::npos; }));
 }
 
 void NimService::content_down() { m_parts->content.stop(); }

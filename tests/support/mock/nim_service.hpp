@@ -16,11 +16,11 @@ namespace mock {
 
 // The forms in which nvcr.io and other registries were seen to ask for a token.
 enum class ChallengeStyle {
-  nvidia,           // realm and scope "pull,push", no service
-  query_in_realm,   // the scope inside the realm's query
-  no_scope,         // realm only
-  with_service,     // as other registries: realm, service, scope
-  basic,            // no tokens at all
+  nvidia,          // realm and scope "pull,push", no service
+  query_in_realm,  // the scope inside the realm's query
+  no_scope,        // realm only
+  with_service,    // as other registries: realm, service, scope
+  basic,           // no tokens at all
 };
 
 struct NimServiceOptions {

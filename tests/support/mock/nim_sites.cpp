@@ -22,12 +22,12 @@ Response registry_error(int status, const char* code, const char* message) {
 }
 
 Response ngc_failure(int status, const char* code, const char* description) {
-  return json_response(
-      status, ordered_json{{"requestStatus",
-                            {{"statusCode", code},
-                             {"statusDescription", description},
-                             {"requestId", "00000000-0000-0000-0000-000000000000"}}}}
-                  .dump());
+  return json_response(status,
+                       ordered_json{{"requestStatus",
+                                     {{"statusCode", code},
+                                      {"statusDescription", description},
+                                      {"requestId", "00000000-0000-0000-0000-000000000000"}}}}
+                           .dump());
 }
 
 std::string basic(const std::string& user, const std::string& password) {
@@ -35,9 +35,9 @@ std::string basic(const std::string& user, const std::string& password) {
 }
 
 Response bytes_of(const Request& request, const RegistryObject& object, const std::string& digest) {
-  Response response = serve_content(request, object.content, "\"" + digest + "\"",
-                                    {{"Content-Type", object.media_type},
-                                     {"Docker-Content-Digest", digest}});
+  Response response =
+      serve_content(request, object.content, "\"" + digest + "\"",
+                    {{"Content-Type", object.media_type}, {"Docker-Content-Digest", digest}});
   response.is_content = false;
   return response;
 }
@@ -289,9 +289,9 @@ Response NimFrontSite::one_file(const NgcModel& model, const std::string& path) 
   response.status = 302;
   response.headers.set(
       "Location",
-      m_locations.sign("/org/" + percent_encode(model.repository + "/" + model.version + "/" + path,
-                                                true),
-                       file->content, file->etag));
+      m_locations.sign(
+          "/org/" + percent_encode(model.repository + "/" + model.version + "/" + path, true),
+          file->content, file->etag));
   return response;
 }
 
