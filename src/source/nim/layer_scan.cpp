@@ -54,6 +54,47 @@ bool hides(const LayerFacts& layer, const std::string& path) {
   });
 }
 
+// Where a link in this layer leads from `path`; empty when there is none on the way.
+std::optional<std::string> next_path(const LayerFacts& layer, const std::string& path) {
+  if (const auto hard = layer.hard_links.find(path); hard != layer.hard_links.end()) {
+    return hard->second;
+  }
+  for (const std::string& step : steps_to(path)) {
+    if (const auto link = layer.links.find(step); link != layer.links.end()) {
+      return through_link(path, step, link->second).value_or("");
+    }
+  }
+  return std::nullopt;
+}
+
+// What all layers say of one path, without following links.
+struct Answer {
+  Lookup found;
+  std::optional<std::string> next;  // a link leads there
+  bool hidden = false;
+};
+
+Answer ask_layers(const std::vector<std::optional<LayerFacts>>& layers, const std::string& path) {
+  for (std::size_t i = layers.size(); i-- > 0;) {
+    if (!layers[i]) {
+      continue;
+    }
+    const LayerFacts& layer = *layers[i];
+    if (const auto file = layer.files.find(path); file != layer.files.end()) {
+      return {
+          .found = {.content = &file->second, .needed = {}, .verified = layer.verified, .layer = i},
+          .next = {}};
+    }
+    if (auto next = next_path(layer, path)) {
+      return {.found = {}, .next = std::move(next)};
+    }
+    if (hides(layer, path)) {
+      return {.found = {}, .next = {}, .hidden = true};
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 bool WantedFiles::contains(std::string_view path) const {
@@ -132,35 +173,12 @@ bool LayerScan::on_content(std::span<const std::byte> data, bool last) {
 Lookup look_up(const std::vector<std::optional<LayerFacts>>& layers, const WantedFiles& wanted,
                std::string path) {
   for (int followed = 0; followed <= k_max_links; ++followed) {
-    bool moved = false;
-    for (std::size_t i = layers.size(); i-- > 0 && !moved;) {
-      if (!layers[i]) {
-        continue;
-      }
-      const LayerFacts& layer = *layers[i];
-      if (const auto file = layer.files.find(path); file != layer.files.end()) {
-        return {.content = &file->second, .needed = {}, .verified = layer.verified, .layer = i};
-      }
-      std::optional<std::string> next;
-      if (const auto hard = layer.hard_links.find(path); hard != layer.hard_links.end()) {
-        next = hard->second;
-      }
-      for (const std::string& step : steps_to(path)) {
-        const auto link = layer.links.find(step);
-        if (!next && link != layer.links.end()) {
-          next = through_link(path, step, link->second);
-        }
-      }
-      if (next) {
-        path = *next;
-        moved = true;
-      } else if (hides(layer, path)) {
-        return {};
-      }
+    Answer answer = ask_layers(layers, path);
+    if (!answer.next) {
+      const bool unknown = followed > 0 && !answer.hidden && !wanted.contains(path);
+      return unknown && answer.found.content == nullptr ? Lookup{.needed = path} : answer.found;
     }
-    if (!moved) {
-      return followed > 0 && !wanted.contains(path) ? Lookup{.needed = path} : Lookup{};
-    }
+    path = *std::move(answer.next);
   }
   return {};
 }

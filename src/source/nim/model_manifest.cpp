@@ -187,7 +187,7 @@ class Reader {
           continue;
         }
         ProfileFile& added = add_file(profile);
-        added.destination = directory.empty() ? path : directory + "/" + path;
+        added.destination = directory.empty() ? path : fmt::format("{}/{}", directory, path);
         added.origin = repository;
         added.origin.path = path;
       }

@@ -35,7 +35,7 @@ class NgcFetcher {
   NgcFetcher(NgcSession& session, const Connection& connection);
 
   // See Source::fetch. The location is remembered under the artifact's path.
-  [[nodiscard]] FetchResult fetch(const NgcFile& file, const RangeRequest& request,
+  [[nodiscard]] FetchResult fetch(const NgcFile& file, const RangeRequest& range,
                                   const std::stop_token& stop);
   // Asks for the first byte, with retries. Throws Error.
   [[nodiscard]] NgcProbe probe(const NgcFile& file, const std::stop_token& stop);

@@ -226,6 +226,9 @@ class Nim final : public NimSource {
         if (error.kind() == util::ErrorKind::interrupted) {
           throw;
         }
+        if (error.kind() == util::ErrorKind::not_found) {
+          continue;  // the next one may be another version
+        }
         m_connection.log.warning(
             "sizes_unknown", fmt::format("the sizes of profiles are not known: {}", error.what()));
         return;

@@ -2,7 +2,8 @@
 #include <source/nim/profile_choice.hpp>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -127,41 +128,54 @@ struct Atom {
   bool many = false;
 };
 
+// "(?!text)" behind its bracket.
+std::optional<Atom> take_group(std::string_view& expression) {
+  const auto end = expression.find(')');
+  if (!expression.starts_with("?!") || end == std::string_view::npos) {
+    return std::nullopt;
+  }
+  Atom atom{.kind = Atom::Kind::not_ahead, .text = std::string(expression.substr(2, end - 2))};
+  expression.remove_prefix(end + 1);
+  return atom;
+}
+
+// One step without what says how often; empty when it is not known here.
+std::optional<Atom> take_atom(std::string_view& expression) {
+  constexpr std::string_view k_special = "[]{}|)*+?^$";
+  char c = expression.front();
+  expression.remove_prefix(1);
+  if (c == '(') {
+    return take_group(expression);
+  }
+  if (c == '.') {
+    return Atom{.kind = Atom::Kind::any, .text = {}};
+  }
+  const bool escaped = c == '\\' && !expression.empty();
+  if (escaped) {
+    c = expression.front();
+    expression.remove_prefix(1);
+  }
+  if (escaped ? alnum(c) : k_special.find(c) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return Atom{.text = std::string(1, c)};
+}
+
 // Empty when the expression uses what is not known here.
 std::optional<std::vector<Atom>> parse_expression(std::string_view expression) {
+  constexpr std::string_view k_repetition = "*+?";
   std::vector<Atom> atoms;
   while (!expression.empty()) {
-    Atom atom;
-    char c = expression.front();
-    expression.remove_prefix(1);
-    if (c == '(') {
-      const auto end = expression.find(')');
-      if (!expression.starts_with("?!") || end == std::string_view::npos) {
-        return std::nullopt;
-      }
-      atom = {.kind = Atom::Kind::not_ahead, .text = std::string(expression.substr(2, end - 2))};
-      expression.remove_prefix(end + 1);
-    } else if (c == '.') {
-      atom.kind = Atom::Kind::any;
-    } else if (std::string_view("[]{}|)*+?^$").find(c) != std::string_view::npos) {
+    auto atom = take_atom(expression);
+    if (!atom) {
       return std::nullopt;
-    } else {
-      if (c == '\\' && !expression.empty()) {
-        c = expression.front();
-        expression.remove_prefix(1);
-        if (alnum(c)) {
-          return std::nullopt;
-        }
-      }
-      atom.text = c;
     }
-    if (!expression.empty() &&
-        std::string_view("*+?").find(expression.front()) != std::string_view::npos) {
-      atom.least = expression.front() == '+' ? 1 : 0;
-      atom.many = expression.front() != '?';
+    if (!expression.empty() && k_repetition.find(expression.front()) != std::string_view::npos) {
+      atom->least = expression.front() == '+' ? 1 : 0;
+      atom->many = expression.front() != '?';
       expression.remove_prefix(1);
     }
-    atoms.push_back(std::move(atom));
+    atoms.push_back(*std::move(atom));
   }
   return atoms;
 }
