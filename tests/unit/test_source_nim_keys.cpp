@@ -122,7 +122,10 @@ TEST_CASE("a password goes to the registry's own host only, and over TLS only") 
       if (request.url.path().find("/token") != std::string::npos) {
         return token;
       }
-      return has_authorization(request) ? answer(200, {}, "{}") : challenge(field);
+      if (has_authorization(request)) {
+        return answer(200, {}, "{}");
+      }
+      return challenge(field);
     };
   };
   CHECK(asked("reg.example/a:1", script("Bearer realm=\"https://reg.example/token\"")) ==
@@ -148,9 +151,10 @@ TEST_CASE("a redirect to another host carries no token") {
     if (request.url.host() != "reg.example") {
       return answer(200, {}, "{}");
     }
-    return has_authorization(request)
-               ? answer(307, {{"Location", "https://layers.example/x?sig=1"}})
-               : challenge("Basic realm=x");
+    if (!has_authorization(request)) {
+      return challenge("Basic realm=x");
+    }
+    return answer(307, {{"Location", "https://layers.example/x?sig=1"}});
   });
   CHECK(lines == std::vector<std::string>{"reg.example -", std::string("reg.example ") + k_basic,
                                           "layers.example -"});
