@@ -150,7 +150,7 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
       m_journal->append_block({range, digest::block_checksum(data)});
     }
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
   m_unsynced_bytes += data.size();
@@ -177,7 +177,7 @@ void PartialFile::sync(const digest::Hasher& verified) {
   try {
     m_journal->append_sync(covered, verified);
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
   m_unsynced_bytes -= covered_bytes;
@@ -199,7 +199,7 @@ void PartialFile::compact_journal(const digest::Hasher& verified) {
                                 {.durable = m_present, .unsynced = {}, .hasher = verified});
     m_unsynced_bytes = 0;
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
 }
@@ -208,7 +208,7 @@ void PartialFile::sync_content() {
   try {
     util::sync_data(m_fd, m_path);
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
   // Waits for the writes that were under way, so that the failure of one of them is known here: the
@@ -224,11 +224,19 @@ void PartialFile::reset() {
   start_afresh();
 }
 
+// In a catch block. The first failure is the cause; what fails after it is a consequence.
+void PartialFile::note_failure() {
+  const std::scoped_lock lock(m_failure_mutex);
+  if (!m_failure) {
+    m_failure = std::current_exception();
+  }
+  m_failed = true;
+}
+
 void PartialFile::refuse_after_failure() const {
   if (m_failed) {
-    throw util::Error(
-        util::ErrorKind::storage,
-        fmt::format("cannot write {}: an earlier write to it failed", m_path.string()));
+    const std::scoped_lock lock(m_failure_mutex);
+    std::rethrow_exception(m_failure);
   }
 }
 
