@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -97,7 +98,12 @@ std::optional<util::Fd> create_lease(const std::filesystem::path& path, LeaseHol
   const std::string text = lease_text(holder, 0);
   util::write_all_at(fd, std::as_bytes(std::span(text)), 0, draft);
   util::sync_data(fd, draft);
-  const int problem = ::link(draft.c_str(), path.c_str()) == 0 ? 0 : errno;
+  int problem = ::link(draft.c_str(), path.c_str()) == 0 ? 0 : errno;
+  // An NFS client that had to ask twice is told of the link that its first question made.
+  struct stat status {};
+  if (problem == EEXIST && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 2) {
+    problem = 0;
+  }
   static_cast<void>(::unlink(draft.c_str()));
   if (problem == EEXIST) {
     return std::nullopt;
@@ -119,7 +125,10 @@ bool remove_lease(const std::filesystem::path& path, const std::string& expected
   // own there.
   const std::filesystem::path aside = path.string() + ".removed." + remover;
   if (::rename(path.c_str(), aside.c_str()) != 0) {
-    return false;
+    if (errno == ENOENT) {
+      return false;
+    }
+    throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
   }
   const bool ours = read_lease(aside) == expected;
   if (!ours && ::link(aside.c_str(), path.c_str()) != 0 && errno != EEXIST) {

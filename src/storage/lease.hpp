@@ -39,7 +39,8 @@ struct LeaseHolder {
 // True when this kernel says that nobody has the flock of the lease at `path` any more.
 [[nodiscard]] bool flock_is_free(const std::filesystem::path& path);
 
-// Removes the lease at `path` if its text still is `expected`; false when it was not.
+// Removes the lease at `path` if its text still is `expected`; false when it was not, or was gone.
+// Throws Error{storage} when that is refused.
 bool remove_lease(const std::filesystem::path& path, const std::string& expected,
                   const std::string& remover);
 

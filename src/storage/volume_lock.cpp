@@ -167,6 +167,8 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
             HeldLease::Parts{lease, self, std::move(*fd), options, std::move(callbacks.on_lost)},
             clock);
       }
+      // There is one after all: a client of NFS may not see for a while what another made.
+      clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
       continue;
     }
     watch.see(*text, now);
