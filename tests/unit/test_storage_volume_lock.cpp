@@ -70,6 +70,20 @@ class ClockOfTwo final : public util::Clock {
 
 }  // namespace
 
+TEST_CASE("where work lies without a lease, the new lease stands for a while before it counts") {
+  Fixture f;
+  ClockOfTwo clock([] {});
+  const auto begin = clock.steady_now();
+  const auto lock = acquire_volume_lock(f.lease, f.options, clock,
+                                        {.on_wait = [&](const auto&, auto) { ++f.waits; },
+                                         .on_lost = {},
+                                         .is_abandoned = [] { return true; }},
+                                        f.stop.get_token());
+  CHECK(lock->held());
+  CHECK(clock.steady_now() - begin >= f.options.dead_after);
+  CHECK(f.waits >= 1);
+}
+
 TEST_CASE("a free volume is taken at once and given back") {
   Fixture f;
   {
