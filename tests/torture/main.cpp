@@ -24,15 +24,20 @@ struct Settings {
   std::uint64_t seed = 1;
   std::size_t threads = 2;
   std::string only;
+  bool wire = true;
+  bool pairs = true;
 };
 
 constexpr const char* k_usage =
     "usage: nai_torture [--most N] [--mixed N] [--seed N] [--threads N] [--only WORDS]\n"
+    "                   [--wire no] [--pairs no]\n"
     "  --most     trials of each fault at most (all)\n"
     "  --mixed    runs with random faults on the wire (1500)\n"
     "  --seed     of those (1)\n"
     "  --threads  trials at the same time (2)\n"
     "  --only     faults whose name contains WORDS\n"
+    "  --wire     each fault on the wire (yes)\n"
+    "  --pairs    two runs on one volume (yes)\n"
     "Environment: NAI_BINARY, the executable\n";
 
 std::optional<Settings> read_arguments(std::span<char*> arguments) {
@@ -42,6 +47,10 @@ std::optional<Settings> read_arguments(std::span<char*> arguments) {
     const std::string value = arguments[i + 1];
     if (name == "--only") {
       settings.only = value;
+    } else if (name == "--wire") {
+      settings.wire = value != "no";
+    } else if (name == "--pairs") {
+      settings.pairs = value != "no";
     } else if (name == "--most") {
       settings.most = std::stoul(value);
     } else if (name == "--mixed") {
@@ -62,9 +71,9 @@ void append(Trials& trials, const Trials& more) {
 }
 
 Trials all_trials(const Settings& settings, Table& table) {
-  Trials trials = thinned(wire_trials(), settings.most);
-  append(trials, mixed_wire_trials(settings.mixed, settings.seed));
-  append(trials, pair_trials());
+  Trials trials = mixed_wire_trials(settings.mixed, settings.seed);
+  append(trials, settings.wire ? thinned(wire_trials(), settings.most) : Trials{});
+  append(trials, settings.pairs ? pair_trials() : Trials{});
   if (!can_trace()) {
     table.skip("faults at system calls", "ptrace is not allowed here, or this is no x86-64");
     return trials;

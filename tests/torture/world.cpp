@@ -33,10 +33,22 @@ std::vector<mock::File> model(std::uint64_t seed) {
           mock::regular_file("empty.txt", "")};
 }
 
+const std::string k_token = "hf_TortureTortureTortureTorture";
+
+mock::Options options() {
+  mock::Options options = test::over_tls();
+  options.tokens = {{"somebody", k_token}};
+  return options;
+}
+
+bool tells_secrets(const std::string& text) {
+  return text.find(k_token) != std::string::npos ||
+         text.find("X-Amz-Signature") != std::string::npos;
+}
+
 }  // namespace
 
-World::World(mock::Options options)
-    : m_registry(std::move(options)), m_main(model(1)), m_next(model(2)) {
+World::World() : m_registry(options()), m_main(model(1)), m_next(model(2)) {
   m_main.push_back(mock::regular_file("old/only.json", "{\"old\": true}"));
   m_next.push_back(mock::regular_file("new/deep/tokenizer.json", std::string(70'000, 't')));
   mock::Repository repository;
@@ -52,7 +64,8 @@ const std::vector<mock::File>& World::files(const std::string& revision) const {
 
 test::Job World::fresh_job(const std::string& revision) const {
   test::Job job(m_registry, "org/model");
-  job.environment.merge(test::Process::Environment{{"CONNECTIONS", "2"},
+  job.environment.merge(test::Process::Environment{{"HF_TOKEN", k_token},
+                                                   {"CONNECTIONS", "2"},
                                                    {"CHUNK_SIZE", "1MiB"},
                                                    {"BLOCK_SIZE", "256KiB"},
                                                    {"SYNC_INTERVAL", "100ms"},
@@ -180,6 +193,20 @@ void World::judge_end(const test::Job& job, const TracedResult& result, const Al
   }
 }
 
+void World::judge_secrets(const test::Job& job, const TracedResult& result,
+                          Outcome& outcome) const {
+  if (tells_secrets(result.process.out + result.process.err + job.termination_message())) {
+    outcome.blame("a secret was told: " + told(result.process));
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(job.mount())) {
+    const bool content = entry.path().extension() == ".part" ||
+                         entry.path().extension() == ".safetensors" || !entry.is_regular_file();
+    if (!content && tells_secrets(test::read_file(entry.path()))) {
+      outcome.blame("a secret is in " + entry.path().string());
+    }
+  }
+}
+
 void World::judge_recovery(const test::Job& job, const std::set<std::string>& before,
                            Outcome& outcome) {
   m_registry.clear_log();
@@ -214,6 +241,7 @@ Outcome World::conclude(const test::Job& job, const TracedResult& result, const 
                         const std::function<void()>& heal) {
   Outcome outcome;
   judge_end(job, result, allowed, outcome);
+  judge_secrets(job, result, outcome);
   auto wrong = wrong_files(job);
   const auto before = complete_files(job);
   if (heal) {

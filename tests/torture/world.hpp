@@ -26,7 +26,7 @@ struct Allowed {
 // volume. Used by one thread.
 class World {
  public:
-  explicit World(mock::Options options = test::over_tls());
+  World();
 
   [[nodiscard]] mock::Registry& registry() { return m_registry; }
   [[nodiscard]] const std::vector<mock::File>& files(const std::string& revision) const;
@@ -52,6 +52,8 @@ class World {
   [[nodiscard]] std::set<std::string> complete_files(const test::Job& job) const;
   [[nodiscard]] bool belongs(const test::Job& job, const std::string& path) const;
   [[nodiscard]] std::vector<std::string> wrong_in_record(const test::Job& job) const;
+  // Outputs and files with the token or a signature in them.
+  void judge_secrets(const test::Job& job, const TracedResult& result, Outcome& outcome) const;
   void judge_end(const test::Job& job, const TracedResult& result, const Allowed& allowed,
                  Outcome& outcome) const;
   void judge_recovery(const test::Job& job, const std::set<std::string>& before, Outcome& outcome);
