@@ -94,6 +94,11 @@ bool PartialFile::restore(util::Log& log) {
     return false;
   }
   m_fd = std::move(*existing);
+  // An error that nobody was told of yet is the earlier run's: NFS tells it to the first who comes
+  // after. What that run wrote after its last sync is not to be believed then.
+  if (::fdatasync(m_fd.get()) != 0) {
+    loaded.content->unsynced.clear();
+  }
   std::erase_if(loaded.content->unsynced,
                 [&](const JournaledBlock& block) { return !checksum_fits(m_fd, block, m_path); });
   m_present = loaded.content->durable;

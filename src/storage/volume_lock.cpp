@@ -123,7 +123,7 @@ class LeaseWatch {
     }
     const auto holder = parse_lease(m_text);
     const bool same_kernel = holder && !m_self.boot_id.empty() && holder->boot_id == m_self.boot_id;
-    return same_kernel && holder->flock_works && flock_is_free(lease);
+    return same_kernel && holder->flock_works && flock_is_free(lease, holder->device);
   }
 
   [[nodiscard]] const std::string& text() const { return m_text; }

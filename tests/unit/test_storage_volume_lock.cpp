@@ -135,13 +135,25 @@ TEST_CASE("on the holder's own machine its death is known at once") {
     const auto fd = create_lease(f.lease, dead);
     REQUIRE(fd);
     REQUIRE(dead.flock_works);
-    CHECK_FALSE(flock_is_free(f.lease));
+    CHECK_FALSE(flock_is_free(f.lease, dead.device));
   }
   // Its descriptor is closed, as the kernel does when a process dies; the file stays.
   REQUIRE(std::filesystem::exists(f.lease));
   const auto lock = f.acquire(f.clock);
   CHECK(lock->held());
   CHECK(f.waits == 0);
+}
+
+TEST_CASE("a flock seen through another mount proves nothing") {
+  Fixture f;
+  LeaseHolder other = this_process();
+  other.flock_works = true;
+  other.device = 0xdead;
+  test::write_file(f.lease, lease_text(other, 1));
+  ClockOfTwo clock([] {});
+  const auto begin = clock.steady_now();
+  const auto lock = f.acquire(clock);
+  CHECK(clock.steady_now() - begin >= f.options.dead_after);
 }
 
 TEST_CASE("garbage in the lease is a holder that does not move") {
