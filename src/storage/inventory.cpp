@@ -90,19 +90,32 @@ void Inventory::add(const FileIdentity& file) {
         fmt::format("{} disappeared after it was published; is another process using the volume?",
                     m_layout.model_file(file.path).string()));
   }
-  // The log saves a later run from reading the file again; losing its tail costs just that, so it
-  // is not synced.
   const std::string line = "\n" + to_json(*entry).dump() + "\n";
   const std::scoped_lock lock(m_mutex);
-  if (!m_published_log) {
-    m_published_log = util::open_file(m_layout.published_log(), O_WRONLY | O_CREAT | O_NOFOLLOW);
-    const auto status = util::stat_path(m_layout.published_log());
-    m_published_log_size = status ? static_cast<std::uint64_t>(status->st_size) : 0;
-  }
-  util::write_all_at(m_published_log, std::as_bytes(std::span(line)), m_published_log_size,
-                     m_layout.published_log());
-  m_published_log_size += line.size();
+  append_to_published_log(line);
   m_files.insert_or_assign(file.path, std::move(*entry));
+}
+
+// The log saves a later run from reading files again. Losing it costs just that, so it is not
+// synced, and a run does not fail for it: an error met here may well be an earlier run's, of which
+// NFS tells the first who comes after.
+void Inventory::append_to_published_log(const std::string& line) {
+  if (m_published_log_failed) {
+    return;
+  }
+  try {
+    if (!m_published_log) {
+      m_published_log = util::open_file(m_layout.published_log(), O_WRONLY | O_CREAT | O_NOFOLLOW);
+      const auto status = util::stat_path(m_layout.published_log());
+      m_published_log_size = status ? static_cast<std::uint64_t>(status->st_size) : 0;
+    }
+    util::write_all_at(m_published_log, std::as_bytes(std::span(line)), m_published_log_size,
+                       m_layout.published_log());
+    m_published_log_size += line.size();
+  } catch (const util::Error& error) {
+    m_published_log_failed = true;
+    m_log.debug("published_log_failed", error.what());
+  }
 }
 
 void Inventory::clear_way(std::string_view path) {

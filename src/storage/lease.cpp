@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -45,9 +46,18 @@ std::string boot_id() {
   return std::string(util::trim(text.data()));
 }
 
+std::optional<std::uint64_t> device_of(const util::Fd& fd) {
+  struct stat status {};
+  return ::fstat(fd.get(), &status) == 0 ? std::optional<std::uint64_t>(status.st_dev)
+                                         : std::nullopt;
+}
+
 // Takes the flock and finds out whether it means anything: a second descriptor must be refused.
-bool take_flock(const util::Fd& fd, const std::filesystem::path& path) {
-  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && !flock_is_free(path);
+void take_flock(const util::Fd& fd, const std::filesystem::path& path, LeaseHolder& holder) {
+  const auto device = device_of(fd);
+  holder.device = device.value_or(0);
+  holder.flock_works =
+      device && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && !flock_is_free(path, holder.device);
 }
 
 }  // namespace
@@ -62,7 +72,8 @@ std::string lease_text(const LeaseHolder& holder, std::uint64_t heartbeat) {
   const nlohmann::json json = {
       {"owner", holder.owner},       {"host", util::printable(holder.host, 128)},
       {"boot_id", holder.boot_id},   {"pid", holder.pid},
-      {"flock", holder.flock_works}, {"heartbeat", heartbeat}};
+      {"flock", holder.flock_works}, {"device", holder.device},
+      {"heartbeat", heartbeat}};
   std::string text = json.dump();
   text.resize(k_lease_bytes - 1, ' ');
   return text + "\n";
@@ -81,7 +92,8 @@ std::optional<LeaseHolder> parse_lease(const std::string& text) {
       .boot_id = util::string_member(*json, "boot_id").value_or(""),
       .pid = static_cast<std::int64_t>(util::unsigned_member(*json, "pid").value_or(0)),
       .flock_works =
-          flock_works != nullptr && flock_works->is_boolean() && flock_works->get<bool>()};
+          flock_works != nullptr && flock_works->is_boolean() && flock_works->get<bool>(),
+      .device = util::unsigned_member(*json, "device").value_or(0)};
 }
 
 std::optional<std::string> read_lease(const std::filesystem::path& path) {
@@ -93,11 +105,16 @@ std::optional<util::Fd> create_lease(const std::filesystem::path& path, LeaseHol
   // replaces one.
   const std::filesystem::path draft = path.string() + "." + holder.owner;
   util::Fd fd = util::open_file(draft, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
-  holder.flock_works = take_flock(fd, draft);
+  take_flock(fd, draft, holder);
   const std::string text = lease_text(holder, 0);
   util::write_all_at(fd, std::as_bytes(std::span(text)), 0, draft);
   util::sync_data(fd, draft);
-  const int problem = ::link(draft.c_str(), path.c_str()) == 0 ? 0 : errno;
+  int problem = ::link(draft.c_str(), path.c_str()) == 0 ? 0 : errno;
+  // An NFS client that had to ask twice is told of the link that its first question made.
+  struct stat status {};
+  if (problem == EEXIST && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 2) {
+    problem = 0;
+  }
   static_cast<void>(::unlink(draft.c_str()));
   if (problem == EEXIST) {
     return std::nullopt;
@@ -108,9 +125,9 @@ std::optional<util::Fd> create_lease(const std::filesystem::path& path, LeaseHol
   return fd;
 }
 
-bool flock_is_free(const std::filesystem::path& path) {
+bool flock_is_free(const std::filesystem::path& path, std::uint64_t device) {
   const auto fd = util::open_existing(path, O_RDWR);
-  return fd && ::flock(fd->get(), LOCK_EX | LOCK_NB) == 0;
+  return fd && device_of(*fd) == device && ::flock(fd->get(), LOCK_EX | LOCK_NB) == 0;
 }
 
 bool remove_lease(const std::filesystem::path& path, const std::string& expected,
@@ -119,7 +136,10 @@ bool remove_lease(const std::filesystem::path& path, const std::string& expected
   // own there.
   const std::filesystem::path aside = path.string() + ".removed." + remover;
   if (::rename(path.c_str(), aside.c_str()) != 0) {
-    return false;
+    if (errno == ENOENT) {
+      return false;
+    }
+    throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
   }
   const bool ours = read_lease(aside) == expected;
   if (!ours && ::link(aside.c_str(), path.c_str()) != 0 && errno != EEXIST) {

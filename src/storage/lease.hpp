@@ -17,6 +17,9 @@ struct LeaseHolder {
   std::string boot_id;  // of the kernel; the same for all containers of a node
   std::int64_t pid = 0;
   bool flock_works = false;  // the holder saw a second descriptor being refused
+  // st_dev of the lease as the holder sees it. The same share mounted twice on one machine may be
+  // two devices, and a flock may be known on one of them only.
+  std::uint64_t device = 0;
 
   [[nodiscard]] std::string describe() const;
 };
@@ -36,10 +39,12 @@ struct LeaseHolder {
 [[nodiscard]] std::optional<util::Fd> create_lease(const std::filesystem::path& path,
                                                    LeaseHolder& holder);
 
-// True when this kernel says that nobody has the flock of the lease at `path` any more.
-[[nodiscard]] bool flock_is_free(const std::filesystem::path& path);
+// True when this kernel says that nobody has the flock of the lease at `path` any more, and the
+// lease is on that device.
+[[nodiscard]] bool flock_is_free(const std::filesystem::path& path, std::uint64_t device);
 
-// Removes the lease at `path` if its text still is `expected`; false when it was not.
+// Removes the lease at `path` if its text still is `expected`; false when it was not, or was gone.
+// Throws Error{storage} when that is refused.
 bool remove_lease(const std::filesystem::path& path, const std::string& expected,
                   const std::string& remover);
 

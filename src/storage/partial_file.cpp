@@ -71,6 +71,13 @@ bool PartialFile::restore(util::Log& log) {
     return false;
   }
   m_content = std::move(existing);
+  // An error that nobody was told of yet is the earlier run's: NFS tells it to the first who comes
+  // after. What that run wrote after its last sync is not to be believed then.
+  try {
+    m_content->sync();
+  } catch (const util::Error&) {
+    loaded.content->unsynced.clear();
+  }
   std::erase_if(loaded.content->unsynced,
                 [&](const JournaledBlock& block) { return !checksum_fits(*m_content, block); });
   m_present = loaded.content->durable;
@@ -127,7 +134,7 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
       m_journal->append_block({range, digest::block_checksum(data)});
     }
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
   m_unsynced_bytes += data.size();
@@ -154,7 +161,7 @@ void PartialFile::sync(const digest::Hasher& verified) {
   try {
     m_journal->append_sync(covered, verified);
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
   m_unsynced_bytes -= covered_bytes;
@@ -176,7 +183,7 @@ void PartialFile::compact_journal(const digest::Hasher& verified) {
                                 {.durable = m_present, .unsynced = {}, .hasher = verified});
     m_unsynced_bytes = 0;
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
 }
@@ -185,7 +192,7 @@ void PartialFile::sync_content() {
   try {
     m_content->sync();
   } catch (...) {
-    m_failed = true;
+    note_failure();
     throw;
   }
   // Waits for the writes that were under way, so that the failure of one of them is known here: the
@@ -201,11 +208,19 @@ void PartialFile::reset() {
   start_afresh();
 }
 
+// In a catch block. The first failure is the cause; what fails after it is a consequence.
+void PartialFile::note_failure() {
+  const std::scoped_lock lock(m_failure_mutex);
+  if (!m_failure) {
+    m_failure = std::current_exception();
+  }
+  m_failed = true;
+}
+
 void PartialFile::refuse_after_failure() const {
   if (m_failed) {
-    throw util::Error(
-        util::ErrorKind::storage,
-        fmt::format("cannot write {}: an earlier write to it failed", m_path.string()));
+    const std::scoped_lock lock(m_failure_mutex);
+    std::rethrow_exception(m_failure);
   }
 }
 

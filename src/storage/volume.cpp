@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nai/storage/volume.hpp>
 
+#include <fcntl.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -77,7 +79,27 @@ std::vector<std::filesystem::path> Volume::prepare_directories() {
     }
   }
   util::make_directory(m_layout.work());
+  if (::unlink(m_layout.end_mark().c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", m_layout.end_mark().string()), errno);
+  }
   return created;
+}
+
+bool Volume::work_is_abandoned() const {
+  if (util::stat_path(m_layout.end_mark())) {
+    return false;
+  }
+  std::error_code problem;
+  const std::filesystem::directory_iterator entries(m_layout.work(), problem);
+  return std::any_of(begin(entries), end(entries),
+                     [](const auto& entry) { return entry.path().extension() == ".part"; });
+}
+
+void Volume::note_end() noexcept {
+  const int fd = ::open(m_layout.end_mark().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (fd >= 0) {
+    ::close(fd);
+  }
 }
 
 std::optional<Record> Volume::complete_record() {

@@ -123,7 +123,7 @@ class LeaseWatch {
     }
     const auto holder = parse_lease(m_text);
     const bool same_kernel = holder && !m_self.boot_id.empty() && holder->boot_id == m_self.boot_id;
-    return same_kernel && holder->flock_works && flock_is_free(lease);
+    return same_kernel && holder->flock_works && flock_is_free(lease, holder->device);
   }
 
   [[nodiscard]] const std::string& text() const { return m_text; }
@@ -148,6 +148,26 @@ class LeaseWatch {
                   util::format_duration(std::chrono::duration_cast<std::chrono::seconds>(waited))));
 }
 
+// A run whose lease was removed by hand, or by an administrator's script, looks at it once a
+// heartbeat.
+void wait_for_unknown_writer(const VolumeLock& lock, const VolumeLockOptions& options,
+                             util::Clock& clock, const VolumeLockCallbacks& callbacks,
+                             const std::stop_token& stop) {
+  const auto start = clock.steady_now();
+  const auto end = start + options.dead_after;
+  for (auto now = start; now < end && lock.held() && !stop.stop_requested();
+       now = clock.steady_now()) {
+    if (callbacks.on_wait) {
+      callbacks.on_wait("a run that left work but no lease",
+                        std::chrono::duration_cast<milliseconds>(now - start));
+    }
+    clock.sleep_until(std::min(now + options.heartbeat, end), stop);
+  }
+  if (stop.stop_requested()) {
+    throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lease,
@@ -158,20 +178,27 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
   LeaseWatch watch(options, self);
   const auto start = clock.steady_now();
   auto next_report = start;
+  bool proven_dead = false;  // whoever worked here last
   while (!stop.stop_requested()) {
     const auto now = clock.steady_now();
     const auto text = read_lease(lease);
     if (!text) {
       if (auto fd = create_lease(lease, self)) {
-        return std::make_unique<HeldLease>(
-            HeldLease::Parts{lease, self, std::move(*fd), options, std::move(callbacks.on_lost)},
-            clock);
+        auto lock = std::make_unique<HeldLease>(
+            HeldLease::Parts{lease, self, std::move(*fd), options, callbacks.on_lost}, clock);
+        if (!proven_dead && callbacks.is_abandoned && callbacks.is_abandoned()) {
+          wait_for_unknown_writer(*lock, options, clock, callbacks, stop);
+        }
+        return lock;
       }
+      // There is one after all: a client of NFS may not see for a while what another made.
+      clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
       continue;
     }
+    proven_dead = false;
     watch.see(*text, now);
     if (watch.holder_is_dead(lease, now)) {
-      remove_lease(lease, watch.text(), self.owner);
+      proven_dead = remove_lease(lease, watch.text(), self.owner);
       continue;
     }
     const auto waited = std::chrono::duration_cast<milliseconds>(now - start);

@@ -90,6 +90,10 @@ void write_all_at(const Fd& fd, std::span<const std::byte> data, std::uint64_t o
     if (written < 0) {
       throw storage_error(fmt::format("cannot write {}", path.string()), errno);
     }
+    // A file system that takes nothing and gives no reason would be asked for ever.
+    if (written == 0) {
+      throw storage_error(fmt::format("cannot write {}", path.string()), EIO);
+    }
     data = data.subspan(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);
   }

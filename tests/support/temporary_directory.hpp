@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nai::test {
 
@@ -23,8 +24,12 @@ class TemporaryDirectory {
   }
   ~TemporaryDirectory() {
     std::error_code ignored;
-    std::filesystem::remove_all(m_path, ignored);
+    if (!m_path.empty()) {
+      std::filesystem::remove_all(m_path, ignored);
+    }
   }
+  TemporaryDirectory(TemporaryDirectory&& other) noexcept
+      : m_path(std::exchange(other.m_path, {})) {}
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 

@@ -354,5 +354,13 @@ TEST_CASE("fetch: trouble on the wire is a retry, an untrusted content host too"
   }
 }
 
+TEST_CASE("fetch: where nothing answers, the Hub is asked for another place", "[source]") {
+  Bench bench({redirect(), test::broken(http::TransportFailure::connect, "cdn.example: dead"),
+               redirect("https://other.example/x"), content()});
+  CHECK(bench.fetch().verdict == Verdict::retry);
+  CHECK(bench.fetch().verdict == Verdict::success);
+  CHECK(bench.sink.text == "hello");
+}
+
 }  // namespace
 }  // namespace nai::source

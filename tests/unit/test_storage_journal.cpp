@@ -2,6 +2,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <span>
 #include <string>
@@ -239,6 +242,31 @@ TEST_CASE("a long journal is made short, and still says the same") {
   const auto partial = f.open();
   CHECK(partial->present().ranges() == std::vector<ByteRange>{{0, k_size}});
   CHECK(partial->hasher().position() == k_size);
+}
+
+TEST_CASE("after a failed write every call says what failed first") {
+  Fixture fixture;
+  const auto partial = fixture.open();
+  fixture.write(*partial, {0, 10'000});
+  struct rlimit usual {};
+  ::getrlimit(RLIMIT_FSIZE, &usual);
+  const struct rlimit small { 20'000, usual.rlim_max };
+  const auto previous = ::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const auto kind_of = [](const auto& call) {
+    try {
+      call();
+    } catch (const util::Error& error) {
+      return error.kind();
+    }
+    return util::ErrorKind::internal;
+  };
+  CHECK(kind_of([&] { fixture.write(*partial, {50'000, 10'000}); }) == util::ErrorKind::no_space);
+  ::setrlimit(RLIMIT_FSIZE, &usual);
+  ::signal(SIGXFSZ, previous);
+  CHECK(kind_of([&] { fixture.write(*partial, {50'000, 10'000}); }) == util::ErrorKind::no_space);
+  CHECK(kind_of([&] { partial->sync(fixture.hashed(0)); }) == util::ErrorKind::no_space);
+  CHECK(kind_of([&] { partial->publish(fixture.layout); }) == util::ErrorKind::no_space);
 }
 
 TEST_CASE("published files are recognised by size and time, never by name alone") {

@@ -70,6 +70,20 @@ class ClockOfTwo final : public util::Clock {
 
 }  // namespace
 
+TEST_CASE("where work lies without a lease, the new lease stands for a while before it counts") {
+  Fixture f;
+  ClockOfTwo clock([] {});
+  const auto begin = clock.steady_now();
+  const auto lock = acquire_volume_lock(f.lease, f.options, clock,
+                                        {.on_wait = [&](const auto&, auto) { ++f.waits; },
+                                         .on_lost = {},
+                                         .is_abandoned = [] { return true; }},
+                                        f.stop.get_token());
+  CHECK(lock->held());
+  CHECK(clock.steady_now() - begin >= f.options.dead_after);
+  CHECK(f.waits >= 1);
+}
+
 TEST_CASE("a free volume is taken at once and given back") {
   Fixture f;
   {
@@ -121,13 +135,25 @@ TEST_CASE("on the holder's own machine its death is known at once") {
     const auto fd = create_lease(f.lease, dead);
     REQUIRE(fd);
     REQUIRE(dead.flock_works);
-    CHECK_FALSE(flock_is_free(f.lease));
+    CHECK_FALSE(flock_is_free(f.lease, dead.device));
   }
   // Its descriptor is closed, as the kernel does when a process dies; the file stays.
   REQUIRE(std::filesystem::exists(f.lease));
   const auto lock = f.acquire(f.clock);
   CHECK(lock->held());
   CHECK(f.waits == 0);
+}
+
+TEST_CASE("a flock seen through another mount proves nothing") {
+  Fixture f;
+  LeaseHolder other = this_process();
+  other.flock_works = true;
+  other.device = 0xdead;
+  test::write_file(f.lease, lease_text(other, 1));
+  ClockOfTwo clock([] {});
+  const auto begin = clock.steady_now();
+  const auto lock = f.acquire(clock);
+  CHECK(clock.steady_now() - begin >= f.options.dead_after);
 }
 
 TEST_CASE("garbage in the lease is a holder that does not move") {

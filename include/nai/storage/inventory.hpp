@@ -51,6 +51,7 @@ class Inventory {
 
  private:
   void load_published_log();
+  void append_to_published_log(const std::string& line);
   [[nodiscard]] std::optional<RecordedFile> describe(const FileIdentity& file) const;
   bool remove_if_unchanged(const RecordedFile& file) const;
 
@@ -59,6 +60,7 @@ class Inventory {
   mutable std::mutex m_mutex;
   std::map<std::string, RecordedFile, std::less<>> m_files;
   util::Fd m_published_log;
+  bool m_published_log_failed = false;
   std::uint64_t m_published_log_size = 0;
 };
 

@@ -22,6 +22,8 @@ class Layout {
   [[nodiscard]] std::filesystem::path partial(std::string_view path) const;
   [[nodiscard]] std::filesystem::path journal(std::string_view path) const;
   [[nodiscard]] std::filesystem::path published_log() const { return work() / "published"; }
+  // Left by a run that ended and left work: nobody writes to it any more.
+  [[nodiscard]] std::filesystem::path end_mark() const { return work() / "ended"; }
   // What outlives a run: the record and the lease.
   [[nodiscard]] std::filesystem::path state() const { return m_mount / ".nai"; }
   [[nodiscard]] std::filesystem::path record() const { return state() / "record.json"; }

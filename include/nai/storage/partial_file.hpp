@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -24,8 +25,9 @@ class ContentFile;
 // hf_cache/work.
 //
 // Durability: a byte counts as durable only after an fdatasync that returned 0 on a descriptor that
-// had seen no error until then. After the first failed write or sync every further call fails: the
-// kernel reports a lost write once and then pretends that all is well (seen on NFS v3 and v4.2).
+// had seen no error until then. After the first failed write or sync every further call fails with
+// that first error: the kernel reports a lost write once and then pretends that all is well (seen
+// on NFS v3 and v4.2).
 class PartialFile {
  public:
   // Opens what an earlier run left, if its journal fits `file`, or starts afresh. Ranges that the
@@ -70,6 +72,7 @@ class PartialFile {
   void start_afresh();
   void sync_content();
   void compact_journal(const digest::Hasher& verified);
+  void note_failure();
   void refuse_after_failure() const;
   void refuse_if_replaced() const;
 
@@ -88,6 +91,8 @@ class PartialFile {
   // before that returned.
   std::shared_mutex m_write_gate;
   std::atomic<bool> m_failed{false};
+  mutable std::mutex m_failure_mutex;  // guards m_failure
+  std::exception_ptr m_failure;        // set before m_failed
 };
 
 }  // namespace nai::storage

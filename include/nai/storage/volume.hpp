@@ -29,6 +29,11 @@ class Volume {
   // Makes model-files and hf_cache; returns those that were not there before, in that order.
   std::vector<std::filesystem::path> prepare_directories();
 
+  // True if there are partial files of a run that did not say that it has ended: it may be alive.
+  [[nodiscard]] bool work_is_abandoned() const;
+  // Says that this run writes to its partial files no more. prepare_directories() takes it back.
+  void note_end() noexcept;
+
   // The completion record, if the volume holds what it says: every file of the recorded size and
   // modification time.
   [[nodiscard]] std::optional<Record> complete_record();

@@ -40,7 +40,10 @@ struct VolumeLockCallbacks {
   // While waiting, about every heartbeat: who holds the volume, and how long we have waited.
   std::function<void(const std::string& holder, std::chrono::milliseconds waited)> on_wait;
   // At most once, from the heartbeat thread, when the lease is lost.
-  std::function<void()> on_lost;
+  std::function<void()> on_lost = {};
+  // Asked when no lease is there: may somebody be at work all the same? Then the new lease stands
+  // for `dead_after` before acquire_volume_lock() returns, so that whoever it is sees it and stops.
+  std::function<bool()> is_abandoned = {};
 };
 
 // Blocks until the lease is ours. Throws Error{volume_busy} past the wait limit, Error{interrupted}

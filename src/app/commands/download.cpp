@@ -139,6 +139,7 @@ void DownloadRun::run() {
   } catch (const util::Error&) {
     // Whatever went wrong may be the other run's doing then.
     check_lock();
+    m_volume.note_end();
     throw;
   }
 }
@@ -170,14 +171,16 @@ void DownloadRun::resolve() {
 void DownloadRun::hold_volume() {
   m_volume.prepare_state();
   WaitReporter reporter(m_console, m_config.output.progress_interval);
-  m_lock = storage::acquire_volume_lock(m_volume.layout().lease(), m_config.lock, m_clock,
-                                        {.on_wait = reporter,
-                                         .on_lost =
-                                             [this] {
-                                               m_lock_lost = true;
-                                               m_stop.request_stop();
-                                             }},
-                                        m_stop.get_token());
+  m_lock = storage::acquire_volume_lock(
+      m_volume.layout().lease(), m_config.lock, m_clock,
+      {.on_wait = reporter,
+       .on_lost =
+           [this] {
+             m_lock_lost = true;
+             m_stop.request_stop();
+           },
+       .is_abandoned = [this] { return m_volume.work_is_abandoned(); }},
+      m_stop.get_token());
 }
 
 void DownloadRun::prepare_directories() {

@@ -215,6 +215,10 @@ Fetcher::Outcome Fetcher::judge_content(Trip& trip, const http::Response& respon
   if (response.error && response.error->failure == http::TransportFailure::stopped) {
     return {.result = stopped()};
   }
+  // Where nothing answers, the Hub may know a better place by now.
+  if (response.error && !body.accepted() && trip.generation != 0) {
+    m_locations.invalidate(trip.request.artifact.path, trip.generation);
+  }
   const std::string after = body.accepted() ? fmt::format(" after {} of {} bytes", body.delivered(),
                                                           trip.request.range.length)
                                             : "";
