@@ -206,6 +206,23 @@ TEST_CASE("a native image and one without a manifest are reported, not refused")
   CHECK_THAT(bare->plan().reason, ContainsSubstring("no model manifest"));
 }
 
+TEST_CASE("layers that cannot be read are an error only for who wants a profile") {
+  NimBench bench;
+  mock::NimImage image = nim_image("profiles: [");
+  bench.service.add(image);
+  const auto source = bench.source(bench.options());
+  CHECK(planned(*source).artifacts.empty());
+  CHECK_THAT(source->plan().reason, ContainsSubstring("cannot be used"));
+  CHECK(bench.error(with_profile(bench, k_generic_profile)).kind() == ErrorKind::content_mismatch);
+
+  image.layers.back().content = mock::Content::inline_bytes("\x1f\x8b no archive at all");
+  bench.service.add(image);
+  const auto damaged = bench.source(bench.options());
+  CHECK(planned(*damaged).artifacts.empty());
+  CHECK_THAT(damaged->plan().reason, ContainsSubstring("cannot be unpacked"));
+  CHECK(bench.service.violations().empty());
+}
+
 TEST_CASE("a token that ends in the middle is renewed") {
   NimBench bench({.token_uses = 2});
   const auto source = bench.source(bench.options());

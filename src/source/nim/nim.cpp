@@ -88,7 +88,7 @@ class Nim final : public NimSource {
     m_stop = stop;
     Manifest manifest{
         .source = m_plan.image, .revision = m_plan.digest, .artifacts = {}, .skipped = {}};
-    const auto models = model_manifest(stop);
+    const auto models = readable_manifest(stop);
     if (!models) {
       return manifest;
     }
@@ -159,6 +159,22 @@ class Nim final : public NimSource {
                                      .include = std::move(paths),
                                      .retry = m_options.retry},
                                     m_connection.client, m_connection.clock, m_connection.log);
+  }
+
+  // Who asks for no profile wants to know of the image, which is right whatever is in its layers.
+  std::optional<ModelManifest> readable_manifest(const std::stop_token& stop) {
+    const ProfileWishes& wishes = m_options.wishes;
+    const bool asked = !wishes.profile.empty() || !wishes.tags.empty() ||
+                       !wishes.gpu_product.empty() || wishes.gpu_count;
+    try {
+      return model_manifest(stop);
+    } catch (const util::Error& error) {
+      if (asked || error.kind() != util::ErrorKind::content_mismatch) {
+        throw;
+      }
+      m_plan.reason = error.what();
+      return std::nullopt;
+    }
   }
 
   // Empty, with the reason in the plan, when the image has none.
