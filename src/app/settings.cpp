@@ -104,10 +104,21 @@ std::string set_block_size(Config& config, string_view value) {
 }
 
 std::string set_connections(Config& config, string_view value) {
+  if (value == "auto") {
+    config.transfer.connections.reset();
+    return {};
+  }
   std::uint64_t connections = 0;
   auto problem = set_number(connections, value, {1, 64});
   config.transfer.connections = static_cast<std::size_t>(connections);
   return problem;
+}
+
+std::string set_rate_limit(Config& config, string_view value) {
+  config.transfer.bytes_per_second = 0;
+  return value == "none"
+             ? std::string()
+             : set_size(config.transfer.bytes_per_second, value, {10'000, 1'000'000'000'000});
 }
 
 // clang-format off
@@ -221,8 +232,13 @@ constexpr auto k_settings = std::to_array<Setting>({
      .apply = set_retry_delay},
 
     {.group = transfer, .variable = "CONNECTIONS", .flag = "--connections",
-     .value_name = "NUMBER", .preset = "16", .help = "Connections at the same time, 1 to 64",
+     .value_name = "NUMBER", .preset = "auto",
+     .help = "Connections at the same time, 1 to 64; auto finds the number that brings the most",
      .apply = set_connections},
+    {.group = transfer, .variable = "RATE_LIMIT", .flag = "--rate-limit",
+     .value_name = "SIZE", .preset = "none",
+     .help = "Bytes a second for all connections together, such as 100MB, where others need the link",
+     .apply = set_rate_limit},
     {.group = transfer, .variable = "CHUNK_SIZE", .flag = "--chunk-size",
      .value_name = "SIZE", .preset = "64MiB", .help = "What one request asks for at most",
      .apply = [](Config& c, string_view v) {

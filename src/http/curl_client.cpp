@@ -16,6 +16,7 @@
 
 #include <http/curl_error.hpp>
 #include <http/curl_exchange.hpp>
+#include <http/tls_tuning.hpp>
 #include <http/trust_store.hpp>
 
 namespace nai::http {
@@ -290,6 +291,7 @@ class CurlClient final : public Client {
   static CURLcode on_ssl_context(CURL*, void* ssl_context, void* handle) noexcept {
     auto* self = static_cast<Handle*>(handle);
     self->trust().install(ssl_context, &self->verify_failure);
+    tune_tls(ssl_context);
     return CURLE_OK;
   }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nai/storage/partial_file.hpp>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,49 +11,25 @@
 
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
+#include "content_file.hpp"
 #include "model_directory.hpp"
 
 namespace nai::storage {
 
 namespace {
 
-// Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full
-// volume shows before hours of transfer. Never posix_fallocate: where the file system cannot, it
-// writes the whole file.
-void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path& path) {
-  if (size == 0) {
-    return;
-  }
-  if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) == 0) {
-    return;
-  }
-  const int problem = errno;
-  if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
-    throw util::storage_error(
-        fmt::format("cannot reserve {} for {}", util::format_bytes(size), path.string()), problem);
-  }
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
-    throw util::storage_error(fmt::format("cannot set the size of {}", path.string()), errno);
-  }
-}
-
 // A sync that finds a longer journal makes it short again: a line stands for a block, which on a
 // slow network may be as small as 64 KiB.
 constexpr std::uint64_t k_max_journal_bytes = std::uint64_t{1} << 20U;
 
-bool checksum_fits(const util::Fd& fd, const JournaledBlock& block,
-                   const std::filesystem::path& path) {
+bool checksum_fits(const ContentFile& content, const JournaledBlock& block) {
   std::vector<std::byte> data(block.range.length);
-  return util::read_at(fd, data, block.range.offset, path) == data.size() &&
+  return content.read(data, block.range.offset) == data.size() &&
          digest::block_checksum(data) == block.checksum;
 }
 
-std::uint64_t size_of(const util::Fd& fd, const std::filesystem::path& path) {
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) {
-    throw util::storage_error(fmt::format("cannot examine {}", path.string()), errno);
-  }
-  return static_cast<std::uint64_t>(status.st_size);
+bool has_size(const ContentFile& content, std::uint64_t size) {
+  return static_cast<std::uint64_t>(content.status().st_size) == size;
 }
 
 }  // namespace
@@ -64,6 +39,8 @@ PartialFile::PartialFile(const Layout& layout, FileIdentity file)
       m_path(layout.partial(m_file.path)),
       m_journal_path(layout.journal(m_file.path)),
       m_hasher(m_file.digest.algorithm(), m_file.size) {}
+
+PartialFile::~PartialFile() = default;
 
 std::unique_ptr<PartialFile> PartialFile::open(const Layout& layout, const FileIdentity& file,
                                                bool journaled, util::Log& log) {
@@ -78,8 +55,8 @@ std::unique_ptr<PartialFile> PartialFile::open(const Layout& layout, const FileI
 
 bool PartialFile::restore(util::Log& log) {
   Journal::Loaded loaded = Journal::load(m_journal_path, m_file);
-  auto existing = util::open_existing(m_path, O_RDWR | O_NOFOLLOW);
-  if (loaded.content && existing && size_of(*existing, m_path) != m_file.size) {
+  auto existing = ContentFile::open(m_path, ContentFile::Way::direct);
+  if (loaded.content && existing && !has_size(*existing, m_file.size)) {
     loaded.content.reset();
     loaded.discarded = "the partial file beside it has another size";
   }
@@ -93,14 +70,16 @@ bool PartialFile::restore(util::Log& log) {
     }
     return false;
   }
-  m_fd = std::move(*existing);
+  m_content = std::move(existing);
   // An error that nobody was told of yet is the earlier run's: NFS tells it to the first who comes
   // after. What that run wrote after its last sync is not to be believed then.
-  if (::fdatasync(m_fd.get()) != 0) {
+  try {
+    m_content->sync();
+  } catch (const util::Error&) {
     loaded.content->unsynced.clear();
   }
   std::erase_if(loaded.content->unsynced,
-                [&](const JournaledBlock& block) { return !checksum_fits(m_fd, block, m_path); });
+                [&](const JournaledBlock& block) { return !checksum_fits(*m_content, block); });
   m_present = loaded.content->durable;
   for (const JournaledBlock& block : loaded.content->unsynced) {
     m_present.add(block.range);
@@ -124,8 +103,8 @@ void PartialFile::start_afresh() {
   if (::unlink(m_path.c_str()) != 0 && errno != ENOENT) {
     throw util::storage_error(fmt::format("cannot remove {}", m_path.string()), errno);
   }
-  m_fd = util::open_file(m_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-  reserve(m_fd, m_file.size, m_path);
+  m_content = ContentFile::create(
+      m_path, m_file.size, m_journaled ? ContentFile::Way::direct : ContentFile::Way::buffered);
   m_present = {};
   m_unsynced_bytes = 0;
   m_recorded_position = 0;
@@ -150,7 +129,7 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
   const std::shared_lock gate(m_write_gate);
   refuse_after_failure();
   try {
-    util::write_all_at(m_fd, data, offset, m_path);
+    m_content->write(data, offset);
     if (m_journal) {
       m_journal->append_block({range, digest::block_checksum(data)});
     }
@@ -164,7 +143,7 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
 }
 
 void PartialFile::read(std::span<std::byte> data, std::uint64_t offset) const {
-  if (util::read_at(m_fd, data, offset, m_path) != data.size()) {
+  if (m_content->read(data, offset) != data.size()) {
     throw util::Error(util::ErrorKind::storage,
                       fmt::format("cannot read back {}: it is shorter than what was written to it",
                                   m_path.string()));
@@ -198,7 +177,7 @@ void PartialFile::compact_journal(const digest::Hasher& verified) {
   const std::unique_lock gate(m_write_gate);
   refuse_after_failure();
   try {
-    util::sync_data(m_fd, m_path);
+    m_content->sync();
     const std::scoped_lock lock(m_mutex);
     m_journal = Journal::create(m_journal_path, m_file,
                                 {.durable = m_present, .unsynced = {}, .hasher = verified});
@@ -211,7 +190,7 @@ void PartialFile::compact_journal(const digest::Hasher& verified) {
 
 void PartialFile::sync_content() {
   try {
-    util::sync_data(m_fd, m_path);
+    m_content->sync();
   } catch (...) {
     note_failure();
     throw;
@@ -247,8 +226,7 @@ void PartialFile::refuse_after_failure() const {
 
 void PartialFile::publish(const Layout& layout) {
   refuse_after_failure();
-  // Readers run under other user ids. EPERM is usual where the export squashes root.
-  static_cast<void>(::fchmod(m_fd.get(), 0644));
+  m_content->make_readable_by_all();  // readers run under other user ids
   sync_content();
   refuse_if_replaced();
   make_parent_directories(layout.model_files(), m_file.path);
@@ -267,10 +245,9 @@ void PartialFile::publish(const Layout& layout) {
 // On NFS v3 writes to a file that another client removed succeed until the end, and a rename by
 // another client leaves us writing to a file of another name.
 void PartialFile::refuse_if_replaced() const {
-  struct stat open_file {};
+  const struct stat open_file = m_content->status();
   const auto by_name = util::stat_path(m_path);
-  if (::fstat(m_fd.get(), &open_file) != 0 || !by_name || by_name->st_ino != open_file.st_ino ||
-      by_name->st_dev != open_file.st_dev ||
+  if (!by_name || by_name->st_ino != open_file.st_ino || by_name->st_dev != open_file.st_dev ||
       static_cast<std::uint64_t>(by_name->st_size) != m_file.size) {
     throw util::Error(
         util::ErrorKind::storage,

@@ -2,6 +2,7 @@
 #include "block_writer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -13,48 +14,76 @@ namespace {
 // fetching it again.
 constexpr std::chrono::milliseconds k_max_block_age{20};
 constexpr std::size_t k_min_block_bytes = std::size_t{64} << 10U;
+// What a direct write must be a multiple of.
+constexpr std::size_t k_alignment = 4096;
 
 }  // namespace
 
-BlockWriter::BlockWriter(Target target, std::span<std::byte> buffer, Progress& progress,
+BlockWriter::BlockWriter(Target target, BlockPool::Block& block, Progress& progress,
                          const std::stop_token& stop)
-    : m_target(std::move(target)), m_buffer(buffer), m_progress(progress), m_stop(stop) {}
+    : m_target(std::move(target)), m_block(block), m_progress(progress), m_stop(stop) {}
 
 // What fits until the block is full: to the next multiple of the block size in the file.
 std::size_t BlockWriter::room() const {
   const std::uint64_t begin = m_target.range.offset + m_written;
-  const std::uint64_t block_end = (begin / m_buffer.size() + 1) * m_buffer.size();
-  return static_cast<std::size_t>(block_end - begin) - m_filled;
+  const std::size_t size = m_block.bytes().size();
+  return static_cast<std::size_t>((begin / size + 1) * size - begin) - m_filled;
+}
+
+// What there is up to the last multiple of the alignment in the file.
+std::size_t BlockWriter::aligned_bytes() const {
+  const std::uint64_t begin = m_target.range.offset + m_written;
+  const std::uint64_t end = (begin + m_filled) / k_alignment * k_alignment;
+  return static_cast<std::size_t>(std::max(end, begin) - begin);
 }
 
 bool BlockWriter::write(std::span<const std::byte> data) {
   m_progress.bytes_received += data.size();
+  m_target.pace(data.size());
   const auto now = std::chrono::steady_clock::now();
-  while (!data.empty()) {
+  m_first_byte = m_first_byte.value_or(now);
+  while (!data.empty() && !m_cut) {
     m_block_begun = m_filled == 0 ? now : m_block_begun;
     const std::size_t take = std::min(room(), data.size());
-    std::memcpy(m_buffer.data() + m_filled, data.data(), take);
+    std::memcpy(m_block.bytes().data() + m_filled, data.data(), take);
     m_filled += take;
     data = data.subspan(take);
     if (room() == 0) {
-      flush();
+      hand_over(m_filled);
     }
   }
   if (m_filled >= k_min_block_bytes && now - m_block_begun >= k_max_block_age) {
-    flush();
+    hand_over(aligned_bytes());
   }
-  return !m_stop.stop_requested();
+  return !m_cut && !m_stop.stop_requested();
 }
 
-void BlockWriter::flush() {
-  if (m_filled == 0) {
+void BlockWriter::finish() {
+  if (m_cut) {
     return;
   }
-  const std::size_t filled = std::exchange(m_filled, 0);
-  const auto next =
-      m_target.file.take_block(m_buffer.first(filled), m_target.range.offset + m_written);
-  m_written += filled;
-  m_target.on_block(filled, next);
+  const bool complete = m_written + m_filled == m_target.range.length;
+  hand_over(complete ? m_filled : aligned_bytes());
+}
+
+void BlockWriter::hand_over(std::size_t length) {
+  const std::uint64_t begin = m_target.range.offset + m_written;
+  const std::uint64_t end = begin + length;
+  const std::uint64_t allowed = length == 0 ? end : m_target.claim(end);
+  m_cut = m_cut || allowed < end;
+  length = static_cast<std::size_t>(allowed - begin);
+  if (length == 0) {
+    return;
+  }
+  // The file may keep the block.
+  std::array<std::byte, k_alignment> rest;
+  const std::size_t rest_bytes = m_cut ? 0 : m_filled - length;
+  std::memcpy(rest.data(), m_block.bytes().data() + length, rest_bytes);
+  m_filled = rest_bytes;
+  const auto next = m_target.file.take_block(m_block, length, begin);
+  m_written += length;
+  std::memcpy(m_block.bytes().data(), rest.data(), rest_bytes);
+  m_target.on_block(length, next);
 }
 
 }  // namespace nai::transfer

@@ -10,6 +10,11 @@ namespace {
 // Blocks are written and aligned in units of this, so chunks end there too.
 constexpr std::uint64_t k_alignment = std::uint64_t{1} << 20U;
 
+// A lease that ends sooner than this is left to its worker.
+constexpr double k_worth_seconds = 1;
+
+constexpr std::chrono::seconds k_patience{5};
+
 // Less than this is no progress: a server that sends a few bytes a minute must not keep a run alive
 // for ever.
 constexpr std::uint64_t k_progress_bytes = std::uint64_t{64} << 10U;
@@ -51,39 +56,105 @@ void ChunkQueue::wake_waiting(util::SteadyTime now) {
 
 std::optional<Lease> ChunkQueue::next(util::SteadyTime now) {
   wake_waiting(now);
+  std::optional<Lease> chunk = take_gap();
+  if (ActiveLease* victim = chunk ? nullptr : slowest(now)) {
+    // Whoever has brought nothing yet keeps nothing.
+    const std::uint64_t kept = victim->done_bytes() == 0 ? 0 : victim->left_bytes() / 2;
+    shorten(*victim, (victim->claimed + kept) / k_alignment * k_alignment);
+    chunk = take_gap();
+  }
+  if (chunk) {
+    chunk->id = ++m_last_id;
+    ++(m_large.contains(chunk->file) ? m_large_in_flight : m_small_in_flight);
+    m_active[chunk->id] = {.lease = *chunk, .claimed = chunk->range.offset, .begun = now};
+  }
+  return chunk;
+}
+
+std::optional<Lease> ChunkQueue::take_gap() {
   const auto large = choose_large();
   if (!m_small.empty() && (large == m_large.end() || m_small_in_flight <= m_large_in_flight)) {
-    return lease_small();
+    return take_small();
   }
   if (large != m_large.end()) {
-    return lease_large(large);
+    return take_large(large);
   }
   return std::nullopt;
 }
 
-Lease ChunkQueue::lease_small() {
+Lease ChunkQueue::take_small() {
   const Lease chunk = m_small.front();
   m_small.pop_front();
-  ++m_small_in_flight;
   return chunk;
 }
 
-Lease ChunkQueue::lease_large(LargeFiles::iterator chosen) {
+Lease ChunkQueue::take_large(LargeFiles::iterator chosen) {
   LargeFile& file = chosen->second;
   Lease gap = file.gaps.begin()->second;
   file.gaps.erase(file.gaps.begin());
   Lease chunk = gap;
-  chunk.range.length = chunk_length(gap.range.length);
+  chunk.range.length = chunk_length(file, gap.range.length);
   if (chunk.range.length < gap.range.length) {
     const util::ByteRange rest{chunk.range.end(), gap.range.length - chunk.range.length};
-    file.gaps.emplace(rest.offset,
-                      Lease{.file = gap.file, .range = rest, .failures = gap.failures});
+    file.gaps.emplace(
+        rest.offset,
+        Lease{.file = gap.file, .range = rest, .failures = gap.failures, .redials = gap.redials});
   }
   m_large_unleased_bytes -= chunk.range.length;
   file.begun = true;
   ++file.in_flight;
-  ++m_large_in_flight;
   return chunk;
+}
+
+// The active lease that would take longest from now on, if a second connection makes it shorter by
+// more than opening one costs.
+ActiveLease* ChunkQueue::slowest(util::SteadyTime now) {
+  ActiveLease* slowest = nullptr;
+  double longest = k_worth_seconds;
+  for (auto& [id, active] : m_active) {
+    const double elapsed = std::chrono::duration<double>(now - active.begun).count();
+    const bool silent = active.done_bytes() == 0;
+    if (active.left_bytes() < (silent ? 1 : 2 * k_alignment) || elapsed < k_worth_seconds ||
+        (silent && now - active.begun < patience(active.lease))) {
+      continue;
+    }
+    const double bytes = static_cast<double>(std::max<std::uint64_t>(active.done_bytes(), 1));
+    const double left = static_cast<double>(active.left_bytes()) * elapsed / bytes;
+    if (left > longest) {
+      longest = left;
+      slowest = &active;
+    }
+  }
+  return slowest;
+}
+
+// What was behind `end` is free again.
+void ChunkQueue::shorten(ActiveLease& active, std::uint64_t end) {
+  end = std::max(end, active.claimed);
+  util::ByteRange& range = active.lease.range;
+  if (end >= range.end()) {
+    return;
+  }
+  add_ready({.file = active.lease.file,
+             .range = {end, range.end() - end},
+             .redials = active.done_bytes() == 0 ? active.lease.redials + 1 : 0});
+  range.length = end - range.offset;
+}
+
+std::chrono::seconds ChunkQueue::patience(const Lease& lease) {
+  return k_patience * (1 << std::min(lease.redials, 5));
+}
+
+std::uint64_t ChunkQueue::claim(std::uint64_t lease, std::uint64_t end) {
+  ActiveLease& active = m_active.at(lease);
+  active.claimed = std::max(active.claimed, std::min(end, active.lease.range.end()));
+  return active.claimed;
+}
+
+void ChunkQueue::cut(std::uint64_t lease) {
+  if (const auto found = m_active.find(lease); found != m_active.end()) {
+    shorten(found->second, found->second.claimed);
+  }
 }
 
 // Begun files without a worker, then new files while there are fewer begun ones than workers, then
@@ -111,14 +182,20 @@ ChunkQueue::LargeFiles::iterator ChunkQueue::choose_large() {
   return fresh != m_large.end() && may_begin ? fresh : shared;
 }
 
-// Full chunks while there is plenty; towards the end smaller ones, so that no worker is left alone
-// with a long tail.
-std::uint64_t ChunkQueue::chunk_length(std::uint64_t gap_bytes) const {
-  const std::uint64_t fair =
-      m_large_unleased_bytes / (2 * std::max<std::size_t>(m_options.workers, 1));
-  const std::uint64_t aligned = fair / k_alignment * k_alignment;
-  const std::uint64_t smallest = std::min(m_options.min_chunk_bytes, m_options.chunk_bytes);
-  return std::min(gap_bytes, std::clamp(aligned, smallest, m_options.chunk_bytes));
+// Full chunks while there is plenty; short ones where workers share a file, so that they stay
+// together; towards the end smaller ones, so that no worker is left alone with a long tail.
+std::uint64_t ChunkQueue::chunk_length(const LargeFile& file, std::uint64_t gap_bytes) const {
+  const std::uint64_t workers = std::max<std::size_t>(m_options.workers, 1);
+  std::uint64_t longest = m_options.chunk_bytes;
+  const bool shared = file.in_flight > 0 || m_large.size() < workers;
+  if (shared && workers > 1 && m_options.window_bytes > 0) {
+    const std::uint64_t together = std::max(m_options.window_bytes / workers, m_min_shared_bytes);
+    longest =
+        std::clamp(together / k_alignment * k_alignment, std::min(k_alignment, longest), longest);
+  }
+  const std::uint64_t fair = m_large_unleased_bytes / (2 * workers) / k_alignment * k_alignment;
+  const std::uint64_t smallest = std::min(m_options.min_chunk_bytes, longest);
+  return std::min(gap_bytes, std::clamp(fair, smallest, longest));
 }
 
 std::optional<util::SteadyTime> ChunkQueue::next_ready() const {
@@ -128,29 +205,27 @@ std::optional<util::SteadyTime> ChunkQueue::next_ready() const {
   return m_waiting.begin()->first;
 }
 
-void ChunkQueue::give_back(const Lease& lease, std::uint64_t done_bytes,
-                           util::SteadyTime not_before) {
-  const auto large = m_large.find(lease.file);
-  if (large == m_large.end()) {
-    --m_small_in_flight;
-  } else {
-    --m_large_in_flight;
+std::uint64_t ChunkQueue::give_back(std::uint64_t lease, std::uint64_t done_bytes,
+                                    util::SteadyTime not_before) {
+  const Lease over = m_active.extract(lease).mapped().lease;
+  const auto large = m_large.find(over.file);
+  --(large == m_large.end() ? m_small_in_flight : m_large_in_flight);
+  if (large != m_large.end()) {
     --large->second.in_flight;
   }
-  if (done_bytes < lease.range.length) {
-    const util::ByteRange rest{lease.range.offset + done_bytes, lease.range.length - done_bytes};
-    m_waiting.emplace(
-        not_before,
-        Lease{.file = lease.file, .range = rest, .failures = failures_after(lease, done_bytes)});
+  const std::uint64_t left = over.range.length - std::min(done_bytes, over.range.length);
+  if (left > 0) {
+    m_waiting.emplace(not_before, Lease{.file = over.file,
+                                        .range = {over.range.end() - left, left},
+                                        .failures = failures_after(over, done_bytes)});
     if (large != m_large.end()) {
       ++large->second.waiting;
     }
-    return;
-  }
-  if (large != m_large.end() && large->second.gaps.empty() && large->second.in_flight == 0 &&
-      large->second.waiting == 0) {
+  } else if (large != m_large.end() && large->second.gaps.empty() && large->second.in_flight == 0 &&
+             large->second.waiting == 0) {
     m_large.erase(large);
   }
+  return left;
 }
 
 int ChunkQueue::failures_after(const Lease& lease, std::uint64_t done_bytes) {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -15,10 +16,13 @@
 #include <fmt/format.h>
 
 #include "active_files.hpp"
+#include "block_pool.hpp"
 #include "block_writer.hpp"
 #include "checkpointer.hpp"
 #include "file_transfer.hpp"
+#include "governor.hpp"
 #include "in_place.hpp"
+#include "rate_limit.hpp"
 #include "scheduler.hpp"
 #include "verifier.hpp"
 
@@ -34,6 +38,10 @@ using FilePtr = std::shared_ptr<FileTransfer>;
 
 storage::FileIdentity identity_of(const source::Artifact& artifact) {
   return {.path = artifact.path, .size = artifact.size, .digest = artifact.digest};
+}
+
+std::size_t first_connections(const Options& options) {
+  return options.connections.value_or(std::min<std::size_t>(4, options.max_connections));
 }
 
 class CountedConnection {
@@ -75,8 +83,10 @@ class Download {
   void resume(std::size_t index);
 
   void run_workers();
+  void provide_workers(std::size_t count);
   void work();
-  void fetch(const Lease& lease, std::span<std::byte> buffer);
+  void fetch(const Scheduler::Work& work);
+  void pace(std::size_t bytes, const std::stop_token& stop);
   void retry_later(const Lease& lease, std::uint64_t done, const source::FetchResult& result);
 
   void advance(std::size_t index, const FilePtr& file, FileTransfer::Next next);
@@ -96,11 +106,17 @@ class Download {
   Progress& m_progress;
   const std::vector<Pending> m_to_do;
   Scheduler m_scheduler;
+  BlockPool m_blocks;
+  std::optional<RateLimit> m_rate_limit;
   ActiveFiles m_active;
   std::mutex m_mutex;
   std::set<std::size_t> m_fetched_again;  // guarded by m_mutex
   Checkpointer m_checkpointer;
-  Verifier m_verifier;  // last: its threads use everything above
+  std::mutex m_workers_mutex;
+  std::vector<std::jthread> m_workers;  // guarded by m_workers_mutex
+  bool m_workers_wanted = true;
+  Verifier m_verifier;
+  Governor m_governor;  // last: its thread uses everything above
 };
 
 Download::Download(const source::Manifest& manifest, const Options& options,
@@ -112,11 +128,23 @@ Download::Download(const source::Manifest& manifest, const Options& options,
       m_to_do(plan()),
       m_scheduler({.chunk_bytes = options.chunk_bytes,
                    .min_chunk_bytes = options.min_chunk_bytes,
-                   .workers = options.connections},
+                   .window_bytes = options.memory_bytes / 2,
+                   .workers = first_connections(options)},
                   options.retry, m_to_do.size(), context.clock),
+      m_blocks(options.block_bytes, options.memory_bytes / options.block_bytes),
+      m_rate_limit(options.bytes_per_second > 0
+                       ? std::optional<RateLimit>(std::in_place, options.bytes_per_second)
+                       : std::nullopt),
       m_checkpointer({options.sync_interval, options.sync_bytes},
                      [this] { guarded([this] { sync_all(); }); }),
-      m_verifier(options.verifiers) {}
+      m_verifier(options.verifiers),
+      m_governor({.scheduler = m_scheduler,
+                  .progress = m_progress,
+                  .clock = context.clock,
+                  .log = context.log,
+                  .provide_workers = [this](std::size_t count) { provide_workers(count); }},
+                 {.initial = first_connections(options), .max = options.max_connections},
+                 !options.connections) {}
 
 template <typename Work>
 void Download::guarded(const Work& work) noexcept {
@@ -164,11 +192,21 @@ void Download::begin_files() {
 
 // Returns when all files are done, or the run is stopping and no worker is busy any more.
 void Download::run_workers() {
-  std::vector<std::jthread> workers;
-  for (std::size_t i = 0; i < m_options.connections; ++i) {
-    workers.emplace_back([this] { guarded([this] { work(); }); });
-  }
+  provide_workers(first_connections(m_options));
   m_scheduler.wait();
+  std::vector<std::jthread> workers;
+  {
+    const std::scoped_lock lock(m_workers_mutex);
+    workers.swap(m_workers);
+    m_workers_wanted = false;
+  }
+}
+
+void Download::provide_workers(std::size_t count) {
+  const std::scoped_lock lock(m_workers_mutex);
+  while (m_workers_wanted && m_workers.size() < count) {
+    m_workers.emplace_back([this] { guarded([this] { work(); }); });
+  }
 }
 
 void Download::begin_file(const Pending& pending) {
@@ -221,29 +259,44 @@ void Download::resume(std::size_t index) {
 }
 
 void Download::work() {
-  std::vector<std::byte> buffer(m_options.block_bytes);
-  while (const auto lease = m_scheduler.next()) {
-    fetch(*lease, buffer);
+  while (const auto work = m_scheduler.next()) {
+    fetch(*work);
   }
 }
 
-void Download::fetch(const Lease& lease, std::span<std::byte> buffer) {
+void Download::fetch(const Scheduler::Work& work) {
+  const Lease& lease = work.lease;
   const source::Artifact& artifact = m_manifest.artifacts[lease.file];
   const FilePtr file = active(lease.file);
   file->open(m_context.volume, journaled(artifact));
-  const std::stop_token stop = m_scheduler.stop_token();
-  BlockWriter writer({*file, lease.range,
-                      [&](std::size_t bytes, FileTransfer::Next next) {
-                        m_checkpointer.note_written(bytes);
-                        advance(lease.file, file, next);
-                      }},
-                     buffer, m_progress, stop);
+  BlockPool::Block block = m_blocks.take();
+  BlockWriter writer({.file = *file,
+                      .range = lease.range,
+                      .claim = [&](std::uint64_t end) { return m_scheduler.claim(lease, end); },
+                      .pace = [&](std::size_t bytes) { pace(bytes, work.stop); },
+                      .on_block =
+                          [&](std::size_t bytes, FileTransfer::Next next) {
+                            m_checkpointer.note_written(bytes);
+                            advance(lease.file, file, next);
+                          }},
+                     block, m_progress, work.stop);
+  const auto begun = std::chrono::steady_clock::now();
   const source::FetchResult result = [&] {
     const CountedConnection counted(m_progress);
-    return m_context.source.fetch(artifact, lease.range, writer, stop);
+    return m_context.source.fetch(artifact, lease.range, writer, work.stop);
   }();
-  writer.flush();
+  if (writer.first_byte()) {
+    m_governor.note_latency(*writer.first_byte() - begun);
+  }
+  writer.finish();
   retry_later(lease, writer.written_bytes(), result);
+}
+
+void Download::pace(std::size_t bytes, const std::stop_token& stop) {
+  if (m_rate_limit) {
+    util::Clock& clock = m_context.clock;
+    clock.sleep_until(m_rate_limit->reserve(bytes, clock.steady_now()), stop);
+  }
 }
 
 void Download::retry_later(const Lease& lease, std::uint64_t done,
@@ -254,6 +307,7 @@ void Download::retry_later(const Lease& lease, std::uint64_t done,
   }
   const std::string& path = m_manifest.artifacts[lease.file].path;
   ++m_progress.retries;
+  m_progress.rate_limited += result.verdict == http::Verdict::rate_limited ? 1U : 0U;
   if (wait->failures >= m_options.retry.max_attempts) {
     throw util::Error(util::ErrorKind::temporary,
                       fmt::format("gave up on {} after {} attempts without progress: {}", path,
@@ -321,7 +375,8 @@ void Download::fetch_again(std::size_t index, const FilePtr& file) {
 
 FilePtr Download::active(std::size_t index) {
   return m_active.get(index, [&] {
-    return std::make_shared<FileTransfer>(identity_of(m_manifest.artifacts[index]), m_progress);
+    return std::make_shared<FileTransfer>(identity_of(m_manifest.artifacts[index]), m_blocks,
+                                          m_progress);
   });
 }
 

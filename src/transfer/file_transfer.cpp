@@ -6,8 +6,9 @@
 
 namespace nai::transfer {
 
-FileTransfer::FileTransfer(storage::FileIdentity identity, Progress& progress)
+FileTransfer::FileTransfer(storage::FileIdentity identity, BlockPool& pool, Progress& progress)
     : m_identity(std::move(identity)),
+      m_pool(pool),
       m_progress(progress),
       m_recorded(m_identity.digest.algorithm(), m_identity.size),
       m_hasher(m_recorded) {}
@@ -56,31 +57,65 @@ FileTransfer::Next FileTransfer::settle() {
   return Next::nothing;
 }
 
-FileTransfer::Next FileTransfer::take_block(std::span<const std::byte> data, std::uint64_t offset) {
+FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t length,
+                                            std::uint64_t offset) {
+  const auto data = block.bytes().first(length);
   m_partial->write(data, offset);
-  m_progress.bytes_present += data.size();
+  m_progress.bytes_present += length;
   if (!try_take(offset)) {
+    keep(block, length, offset);
     return Next::nothing;
   }
   hash(data);
   return settle();
 }
 
+void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset) {
+  BlockPool::Block spare = m_pool.try_take();
+  if (!spare) {
+    return;
+  }
+  const std::scoped_lock lock(m_mutex);
+  if (offset >= m_recorded.position()) {
+    m_early.insert_or_assign(offset, EarlyBlock{std::exchange(block, std::move(spare)), length});
+  }
+}
+
+FileTransfer::EarlyBlock FileTransfer::take_early(std::uint64_t offset) {
+  const std::scoped_lock lock(m_mutex);
+  m_early.erase(m_early.begin(), m_early.lower_bound(offset));
+  if (m_early.empty() || m_early.begin()->first != offset) {
+    return {};
+  }
+  return std::move(m_early.extract(m_early.begin()).mapped());
+}
+
+std::uint64_t FileTransfer::next_early() const {
+  const std::scoped_lock lock(m_mutex);
+  return m_early.empty() ? m_identity.size : m_early.begin()->first;
+}
+
 FileTransfer::Next FileTransfer::catch_up(std::span<std::byte> buffer,
                                           const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const std::uint64_t position = m_hasher.position();
-    const std::uint64_t available = m_partial->contiguous_end(position) - position;
-    if (available == 0) {
+    const std::uint64_t end = m_partial->contiguous_end(position);
+    if (end == position) {
       const Next next = settle();
       if (next != Next::catch_up) {
         return next;
       }
       continue;
     }
-    const auto piece = buffer.first(std::min<std::uint64_t>(buffer.size(), available));
-    m_partial->read(piece, position);
-    hash(piece);
+    if (const EarlyBlock early = take_early(position); early.block) {
+      hash(early.block.bytes().first(early.length));
+    } else {
+      const std::uint64_t available = std::min(end, next_early()) - position;
+      const auto piece = buffer.first(std::min<std::uint64_t>(buffer.size(), available));
+      m_partial->read(piece, position);
+      m_progress.bytes_read_back += piece.size();
+      hash(piece);
+    }
     const std::scoped_lock lock(m_mutex);
     m_recorded = m_hasher;
   }
@@ -107,6 +142,7 @@ void FileTransfer::reset() {
   const std::scoped_lock lock(m_mutex);
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_early.clear();
   m_baton_taken = false;
 }
 

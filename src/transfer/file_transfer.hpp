@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -12,13 +14,16 @@
 #include <nai/transfer/progress.hpp>
 #include <nai/util/byte_range.hpp>
 
+#include "block_pool.hpp"
+
 namespace nai::transfer {
 
 // One artifact on its way to the volume: its partial file and the checksum that follows the bytes.
 //
 // The checksum is a baton: at any time at most one thread holds it and moves it forward. A worker
-// whose block begins where the checksum stands hashes that block from memory; whatever else is on
-// disk is read back by a verifier.
+// whose block begins where the checksum stands hashes that block from memory. A block that came too
+// early stays in memory while there is room for it, and a verifier hashes it in its turn; what
+// there was no room for is read back.
 class FileTransfer {
  public:
   // What the thread that was told so has to do next.
@@ -28,7 +33,7 @@ class FileTransfer {
     complete,  // it holds the baton for good, and all bytes are hashed: compare digest()
   };
 
-  FileTransfer(storage::FileIdentity identity, Progress& progress);
+  FileTransfer(storage::FileIdentity identity, BlockPool& pool, Progress& progress);
 
   [[nodiscard]] const storage::FileIdentity& identity() const { return m_identity; }
 
@@ -40,10 +45,12 @@ class FileTransfer {
   // something to hash.
   [[nodiscard]] Next begin();
 
-  // Writes a block to disk, and hashes it if it begins where the checksum stands. Thread-safe.
-  [[nodiscard]] Next take_block(std::span<const std::byte> data, std::uint64_t offset);
-  // Reads back and hashes all that is there, into `buffer` piece by piece. Returns nothing or
-  // complete; nothing also when `stop` is requested, and the baton stays taken then.
+  // Writes the first `length` bytes of a block to disk, and hashes them if they begin where the
+  // checksum stands. Else it may keep the block and put another one of the pool in its place.
+  // Thread-safe.
+  [[nodiscard]] Next take_block(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
+  // Hashes all that is there, from memory or read back into `buffer` piece by piece. Returns
+  // nothing or complete; nothing also when `stop` is requested, and the baton stays taken then.
   [[nodiscard]] Next catch_up(std::span<std::byte> buffer, const std::stop_token& stop);
 
   // Of everything hashed so far.
@@ -62,11 +69,22 @@ class FileTransfer {
   // Gives the baton back, unless there is more to do with it.
   [[nodiscard]] Next settle();
   void hash(std::span<const std::byte> data);
+  void keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
+  // A block that came too early.
+  struct EarlyBlock {
+    BlockPool::Block block;
+    std::size_t length = 0;
+  };
+  // The early block at `offset`; an empty one if there is none. Forgets those before it.
+  [[nodiscard]] EarlyBlock take_early(std::uint64_t offset);
+  [[nodiscard]] std::uint64_t next_early() const;
 
   storage::FileIdentity m_identity;
+  BlockPool& m_pool;
   Progress& m_progress;
   mutable std::mutex m_mutex;  // guards the members below
   bool m_baton_taken = false;
+  std::map<std::uint64_t, EarlyBlock> m_early;  // by offset
   digest::Hasher m_recorded;   // the checksum at the last point where the baton was passed on
   digest::Hasher m_hasher;     // moved by the holder of the baton only
   std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other

@@ -6,11 +6,18 @@
 
 namespace nai::transfer {
 
+namespace {
+
+constexpr std::chrono::milliseconds k_look_again{500};
+
+}  // namespace
+
 Scheduler::Scheduler(ChunkQueueOptions options, http::RetryPolicy retry, std::size_t files,
                      util::Clock& clock)
     : m_retry(retry),
       m_clock(clock),
       m_queue(options),
+      m_connections(options.workers),
       m_files_left(files),
       m_random(std::random_device{}()) {}
 
@@ -21,17 +28,21 @@ void Scheduler::add(std::size_t file, std::uint64_t size,
   changed();
 }
 
-std::optional<Lease> Scheduler::next() {
+std::optional<Scheduler::Work> Scheduler::next() {
   const std::stop_token stop = m_stop.get_token();
   std::unique_lock lock(m_mutex);
   while (!stop.stop_requested() && m_files_left > 0) {
     const auto now = m_clock.steady_now();
-    if (auto lease = m_queue.next(now)) {
-      return lease;
+    const bool free = m_stops.size() < m_connections;
+    if (const auto lease = free ? m_queue.next(now) : std::nullopt) {
+      return Work{*lease, m_stops[lease->id].get_token()};
     }
     const auto changed = [this, seen = m_changes] { return m_changes != seen; };
-    if (const auto ready = m_queue.next_ready()) {
-      m_changed.wait_for(lock, stop, *ready - now, changed);
+    const auto ready = m_queue.next_ready();
+    if (free && (ready || !m_stops.empty())) {
+      // Also to see whether an active lease has become slow enough to share.
+      const auto wait = std::min(ready.value_or(now + k_look_again), now + k_look_again) - now;
+      m_changed.wait_for(lock, stop, wait, changed);
     } else {
       m_changed.wait(lock, stop, changed);
     }
@@ -39,22 +50,69 @@ std::optional<Lease> Scheduler::next() {
   return std::nullopt;
 }
 
+std::uint64_t Scheduler::claim(const Lease& lease, std::uint64_t end) {
+  const std::scoped_lock lock(m_mutex);
+  return m_queue.claim(lease.id, end);
+}
+
 std::optional<Scheduler::Wait> Scheduler::give_back(const Lease& lease, std::uint64_t done_bytes,
                                                     const source::FetchResult& result) {
-  std::optional<Wait> wait;
   const std::scoped_lock lock(m_mutex);
-  if (done_bytes < lease.range.length) {
-    wait.emplace();
-    wait->failures = ChunkQueue::failures_after(lease, done_bytes);
-    if (wait->failures > 0 || result.server_wish) {
-      wait->delay = http::retry_delay(m_retry, std::max(wait->failures, 1), result.verdict,
-                                      result.server_wish, m_random);
+  Wait wait{.failures = ChunkQueue::failures_after(lease, done_bytes)};
+  if (wait.failures > 0 || result.server_wish) {
+    wait.delay = http::retry_delay(m_retry, std::max(wait.failures, 1), result.verdict,
+                                   result.server_wish, m_random);
+  }
+  m_stops.erase(lease.id);
+  const auto left = m_queue.give_back(lease.id, done_bytes, m_clock.steady_now() + wait.delay);
+  changed();
+  return left > 0 ? std::optional(wait) : std::nullopt;
+}
+
+void Scheduler::set_connections(std::size_t connections, bool at_once) {
+  const std::scoped_lock lock(m_mutex);
+  m_connections = connections;
+  m_queue.set_workers(connections);
+  // Those that were cut before are still in m_stops, but have nothing left to do.
+  std::vector<std::uint64_t> active;
+  for (const auto& [id, lease] : m_queue.active()) {
+    if (lease.left_bytes() > 0) {
+      active.push_back(id);
     }
   }
-  const auto delay = wait ? wait->delay : std::chrono::milliseconds{0};
-  m_queue.give_back(lease, done_bytes, m_clock.steady_now() + delay);
+  while (at_once && active.size() > connections) {
+    drop(active.back());
+    active.pop_back();
+  }
   changed();
-  return wait;
+}
+
+void Scheduler::set_min_shared_bytes(std::uint64_t bytes) {
+  const std::scoped_lock lock(m_mutex);
+  m_queue.set_min_shared_bytes(bytes);
+}
+
+std::vector<ActiveLease> Scheduler::active() const {
+  const std::scoped_lock lock(m_mutex);
+  std::vector<ActiveLease> result;
+  for (const auto& [id, lease] : m_queue.active()) {
+    result.push_back(lease);
+  }
+  return result;
+}
+
+void Scheduler::redial(std::uint64_t lease) {
+  const std::scoped_lock lock(m_mutex);
+  drop(lease);
+  changed();
+}
+
+// The lock is held.
+void Scheduler::drop(std::uint64_t lease) {
+  if (const auto found = m_stops.find(lease); found != m_stops.end()) {
+    m_queue.cut(lease);
+    found->second.request_stop();
+  }
 }
 
 void Scheduler::file_done() {
@@ -73,7 +131,13 @@ void Scheduler::fail(std::exception_ptr error) {
   request_stop();
 }
 
-void Scheduler::request_stop() { m_stop.request_stop(); }
+void Scheduler::request_stop() {
+  m_stop.request_stop();
+  const std::scoped_lock lock(m_mutex);
+  for (auto& [id, stop] : m_stops) {
+    stop.request_stop();
+  }
+}
 
 void Scheduler::wait() {
   std::unique_lock lock(m_mutex);

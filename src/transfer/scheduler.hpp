@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -27,8 +28,17 @@ class Scheduler {
             util::Clock& clock);
 
   void add(std::size_t file, std::uint64_t size, const std::vector<util::ByteRange>& missing);
-  // Blocks until there is a chunk to fetch. Empty when all files are done or the run is stopping.
-  [[nodiscard]] std::optional<Lease> next();
+  // A chunk to fetch, and the token that says when to give it up: when the run stops, or when the
+  // lease was cut.
+  struct Work {
+    Lease lease;
+    std::stop_token stop;
+  };
+  // Blocks until there is a chunk to fetch and a free connection. Empty when all files are done or
+  // the run is stopping.
+  [[nodiscard]] std::optional<Work> next();
+  // See ChunkQueue::claim.
+  [[nodiscard]] std::uint64_t claim(const Lease& lease, std::uint64_t end);
   // How long the rest of a lease waits, and how often in a row it has failed now.
   struct Wait {
     std::chrono::milliseconds delay{0};
@@ -38,6 +48,16 @@ class Scheduler {
   // nothing is left.
   std::optional<Wait> give_back(const Lease& lease, std::uint64_t done_bytes,
                                 const source::FetchResult& result);
+
+  // The number of leases that may be active at once. Those above it go on to their end, or are cut
+  // at once, the youngest first.
+  void set_connections(std::size_t connections, bool at_once);
+  // See ChunkQueue.
+  void set_min_shared_bytes(std::uint64_t bytes);
+  [[nodiscard]] std::vector<ActiveLease> active() const;
+  // Takes the rest of a lease from its worker and ends its request: on another connection it may go
+  // better. Nothing happens when the lease is over.
+  void redial(std::uint64_t lease);
 
   // One file less to do.
   void file_done();
@@ -54,6 +74,7 @@ class Scheduler {
 
  private:
   void changed();
+  void drop(std::uint64_t lease);
 
   http::RetryPolicy m_retry;
   util::Clock& m_clock;
@@ -61,6 +82,8 @@ class Scheduler {
   std::condition_variable_any m_changed;
   std::uint64_t m_changes = 0;
   ChunkQueue m_queue;
+  std::size_t m_connections;
+  std::map<std::uint64_t, std::stop_source> m_stops;  // of the active leases
   std::size_t m_files_left;
   std::exception_ptr m_error;
   std::mt19937 m_random;

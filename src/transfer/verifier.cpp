@@ -11,7 +11,7 @@ constexpr std::size_t k_buffer_bytes = std::size_t{1} << 20U;
 
 }  // namespace
 
-Verifier::Verifier(std::size_t threads) {
+Verifier::Verifier(std::size_t threads) : m_buffers(k_buffer_bytes, threads) {
   for (std::size_t i = 0; i < threads; ++i) {
     m_threads.emplace_back([this](const std::stop_token& stop) { run(stop); });
   }
@@ -32,7 +32,7 @@ void Verifier::post(Work work) {
 }
 
 void Verifier::run(const std::stop_token& stop) {
-  std::vector<std::byte> buffer(k_buffer_bytes);
+  const BlockPool::Block buffer = m_buffers.take();
   while (true) {
     Work work;
     {
@@ -43,7 +43,7 @@ void Verifier::run(const std::stop_token& stop) {
       work = std::move(m_work.front());
       m_work.pop_front();
     }
-    work(buffer, stop);
+    work(buffer.bytes(), stop);
   }
 }
 

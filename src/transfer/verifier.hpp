@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "block_pool.hpp"
+
 namespace nai::transfer {
 
 // Threads that read the volume: what could not be hashed while it was in memory, and files found in
@@ -30,6 +32,7 @@ class Verifier {
  private:
   void run(const std::stop_token& stop);
 
+  BlockPool m_buffers;
   std::mutex m_mutex;
   std::condition_variable_any m_posted;
   std::deque<Work> m_work;

@@ -55,7 +55,7 @@ TEST_CASE("a file of 200 GB is resumed at its far end") {
   const auto result = job.run();
   INFO(result.out << result.err);
   CHECK(result.exit_status == 0);
-  CHECK(registry.content_bytes_served() == k_size - k_present);
+  CHECK(registry.content_bytes_served() < (k_size - k_present) * 11 / 10);
   CHECK(std::filesystem::file_size(job.model_file("model.safetensors")) == k_size);
   CHECK(result.peak_rss_bytes < 128U * 1024 * 1024);
 }

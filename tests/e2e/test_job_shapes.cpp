@@ -78,7 +78,8 @@ TEST_CASE("all sixteen files of Llama 3.1 8B in one run and little memory") {
   }
   CHECK(count == 16);
   CHECK(total / 10'000'000 == 1607);
-  CHECK(registry.content_bytes_served() == total);
+  // A slow connection's rest may go to an idle one, with what was on its way.
+  CHECK(registry.content_bytes_served() < total * 101 / 100);
   CHECK(result.peak_rss_bytes < 128U * 1024 * 1024);
   CHECK(registry.request_count(mock::RequestKind::resolve) == 16);
 }
@@ -178,5 +179,5 @@ TEST_CASE("two runs on one volume take turns") {
   CHECK(waited.exit_status == 0);
   CHECK_THAT(waited.out, ContainsSubstring("waiting for the volume"));
   CHECK(same_content(job.model_file("model.safetensors"), weights));
-  CHECK(registry.content_bytes_served() == weights.size());
+  CHECK(registry.content_bytes_served() < weights.size() * 11 / 10);
 }

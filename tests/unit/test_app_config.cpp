@@ -77,7 +77,8 @@ TEST_CASE("Without anything but the repository the defaults apply", "[app]") {
   CHECK(config.model_name == "org/name");
   CHECK(config.output_mount == "/data");
   CHECK(config.hub_endpoint.value().on_the_wire() == "https://huggingface.co/");
-  CHECK(config.transfer.connections == 16);
+  CHECK_FALSE(config.transfer.connections);
+  CHECK(config.transfer.bytes_per_second == 0);
   CHECK(config.transfer.chunk_bytes == 64U << 20U);
   CHECK(config.transfer.block_bytes == 1U << 20U);
   CHECK(config.transfer.sync_interval == 5s);

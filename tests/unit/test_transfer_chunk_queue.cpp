@@ -38,7 +38,7 @@ TEST_CASE("workers spread over large files before they share one") {
   CHECK(c->file == 2);
   // Whoever is done goes on in its own file, in order, and file 3 waits until one of the three is
   // finished.
-  queue.give_back(*b, b->range.length, k_now);
+  CHECK(queue.give_back(b->id, b->range.length, k_now) == 0);
   const auto again = queue.next(k_now);
   REQUIRE(again);
   CHECK(again->file == 1);
@@ -81,7 +81,7 @@ TEST_CASE("a failed chunk waits, keeps count, and only what is missing is asked 
   auto lease = queue.next(k_now);
   REQUIRE(lease);
   const SteadyTime later = k_now + std::chrono::seconds(5);
-  queue.give_back(*lease, 40, later);
+  CHECK(queue.give_back(lease->id, 40, later) == 60);
   CHECK_FALSE(queue.next(k_now));
   CHECK(queue.next_ready() == later);
   CHECK_FALSE(queue.exhausted());
@@ -89,7 +89,7 @@ TEST_CASE("a failed chunk waits, keeps count, and only what is missing is asked 
   REQUIRE(lease);
   CHECK(lease->range == ByteRange{40, 60});
   CHECK(lease->failures == 1);
-  queue.give_back(*lease, 60, later);
+  CHECK(queue.give_back(lease->id, 60, later) == 0);
   CHECK(queue.exhausted());
 }
 
@@ -98,6 +98,92 @@ TEST_CASE("progress forgives earlier failures, a trickle does not") {
   CHECK(ChunkQueue::failures_after(lease, 0) == 4);
   CHECK(ChunkQueue::failures_after(lease, 100) == 4);
   CHECK(ChunkQueue::failures_after(lease, k_mib) == 0);
+}
+
+TEST_CASE("workers that share a file stay within the window, unless a request costs too much") {
+  ChunkQueue queue({.chunk_bytes = 64 * k_mib,
+                    .min_chunk_bytes = k_mib,
+                    .window_bytes = 32 * k_mib,
+                    .workers = 4});
+  queue.add(0, 4000 * k_mib, {{0, 4000 * k_mib}});
+  CHECK(queue.next(k_now)->range == ByteRange{0, 8 * k_mib});
+  CHECK(queue.next(k_now)->range == ByteRange{8 * k_mib, 8 * k_mib});
+  queue.set_min_shared_bytes(25 * k_mib);
+  CHECK(queue.next(k_now)->range == ByteRange{16 * k_mib, 25 * k_mib});
+}
+
+TEST_CASE("files that have a worker each are asked for in full chunks") {
+  ChunkQueue queue({.chunk_bytes = 64 * k_mib,
+                    .min_chunk_bytes = k_mib,
+                    .window_bytes = 32 * k_mib,
+                    .workers = 2});
+  for (std::size_t file = 0; file < 3; ++file) {
+    queue.add(file, 4000 * k_mib, {{0, 4000 * k_mib}});
+  }
+  CHECK(queue.next(k_now)->range.length == 64 * k_mib);
+  CHECK(queue.next(k_now)->range.length == 64 * k_mib);
+}
+
+TEST_CASE("an idle worker takes half of what the slowest has left") {
+  ChunkQueue queue = queue_for(2);
+  queue.add(0, 40 * k_mib, {{0, 40 * k_mib}});
+  queue.add(1, 40 * k_mib, {{0, 40 * k_mib}});
+  const auto slow = queue.next(k_now);
+  const auto quick = queue.next(k_now);
+  REQUIRE((slow && quick));
+  CHECK(queue.claim(slow->id, 4 * k_mib) == 4 * k_mib);
+  CHECK(queue.claim(quick->id, 38 * k_mib) == 38 * k_mib);
+  // Too early to tell.
+  CHECK_FALSE(queue.next(k_now + std::chrono::milliseconds(500)));
+  const auto now = k_now + std::chrono::seconds(2);
+  const auto part = queue.next(now);
+  REQUIRE(part);
+  CHECK(part->file == slow->file);
+  CHECK(part->range == ByteRange{22 * k_mib, 18 * k_mib});
+  // The slow one is told when it comes there, and is done then.
+  CHECK(queue.claim(slow->id, 22 * k_mib) == 22 * k_mib);
+  CHECK(queue.claim(slow->id, 23 * k_mib) == 22 * k_mib);
+  CHECK(queue.give_back(slow->id, 22 * k_mib, now) == 0);
+  // The quick one is not worth a connection.
+  CHECK_FALSE(queue.next(now));
+}
+
+TEST_CASE("a silent connection loses its lease, but each time later") {
+  ChunkQueue queue = queue_for(2);
+  queue.add(0, 4 * k_mib, {{0, 4 * k_mib}});
+  auto lease = queue.next(k_now);
+  REQUIRE(lease);
+  auto now = k_now;
+  for (int redials = 0; redials < 4; ++redials) {
+    const auto patience = ChunkQueue::patience(*lease);
+    CHECK_FALSE(queue.next(now + patience - std::chrono::seconds(1)));
+    now += patience;
+    const auto again = queue.next(now);
+    REQUIRE(again);
+    CHECK(again->range == ByteRange{0, 4 * k_mib});
+    CHECK(ChunkQueue::patience(*again) == 2 * patience);
+    CHECK(queue.claim(lease->id, k_mib) == 0);
+    CHECK(queue.give_back(lease->id, 0, now) == 0);
+    lease = again;
+  }
+}
+
+TEST_CASE("what is cut from a lease is leased again, what was claimed is not") {
+  ChunkQueue queue = queue_for(1);
+  queue.add(0, 50 * k_mib, {{0, 50 * k_mib}});
+  const auto lease = queue.next(k_now);
+  REQUIRE(lease);
+  REQUIRE(queue.claim(lease->id, 3 * k_mib) == 3 * k_mib);
+  const auto end = lease->range.end();
+  queue.cut(lease->id);
+  CHECK(queue.claim(lease->id, 4 * k_mib) == 3 * k_mib);
+  CHECK(queue.give_back(lease->id, 3 * k_mib, k_now) == 0);
+  RangeSet again;
+  while (const auto rest = queue.next(k_now)) {
+    again.add(rest->range);
+  }
+  CHECK(again.contains({3 * k_mib, end - 3 * k_mib}));
+  CHECK(again.missing(50 * k_mib) == std::vector<ByteRange>{{0, 3 * k_mib}});
 }
 
 TEST_CASE(
@@ -116,10 +202,10 @@ TEST_CASE(
     while (!queue.exhausted() || !in_flight.empty()) {
       now += std::chrono::seconds(1);
       if (const auto lease = queue.next(now); lease && in_flight.size() < 5) {
-        for (const Lease& other : in_flight) {
-          const bool apart = other.file != lease->file ||
-                             other.range.end() <= lease->range.offset ||
-                             lease->range.end() <= other.range.offset;
+        for (const auto& [id, other] : queue.active()) {
+          const bool apart = id == lease->id || other.lease.file != lease->file ||
+                             other.lease.range.end() <= lease->range.offset ||
+                             lease->range.end() <= other.lease.range.offset;
           REQUIRE(apart);
         }
         in_flight.push_back(*lease);
@@ -133,11 +219,16 @@ TEST_CASE(
       const std::size_t pick = random() % in_flight.size();
       const Lease lease = in_flight[pick];
       in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(pick));
-      const std::uint64_t arrived = random() % (lease.range.length + 1);
+      if (random() % 4 == 0) {
+        queue.cut(lease.id);
+      }
+      const std::uint64_t wanted = random() % (lease.range.length + 1);
+      const std::uint64_t arrived =
+          queue.claim(lease.id, lease.range.offset + wanted) - lease.range.offset;
       const ByteRange got{lease.range.offset, arrived};
       REQUIRE((arrived == 0 || done[lease.file].contiguous_end(got.offset) == got.offset));
       done[lease.file].add(got);
-      queue.give_back(lease, arrived, now + std::chrono::seconds(random() % 3));
+      queue.give_back(lease.id, arrived, now + std::chrono::seconds(random() % 3));
     }
     for (const auto& [file, size] : sizes) {
       REQUIRE(done[file].missing(size).empty());

@@ -19,6 +19,8 @@
 
 namespace nai::storage {
 
+class ContentFile;
+
 // A file on its way: content in `<id>.part`, what is known about it in `<id>.journal`, both below
 // hf_cache/work.
 //
@@ -34,6 +36,10 @@ class PartialFile {
   // cheaper. Throws Error{storage or no_space}.
   static std::unique_ptr<PartialFile> open(const Layout& layout, const FileIdentity& file,
                                            bool journaled, util::Log& log);
+
+  ~PartialFile();
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
 
   [[nodiscard]] const FileIdentity& identity() const { return m_file; }
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
@@ -74,7 +80,7 @@ class PartialFile {
   std::filesystem::path m_path;
   std::filesystem::path m_journal_path;
   bool m_journaled = true;
-  util::Fd m_fd;
+  std::unique_ptr<ContentFile> m_content;
   std::unique_ptr<Journal> m_journal;  // null when not journaled
   digest::Hasher m_hasher;
   mutable std::mutex m_mutex;  // guards m_present

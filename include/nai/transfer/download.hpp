@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 
 #include <nai/http/retry.hpp>
@@ -17,7 +18,11 @@ namespace nai::transfer {
 
 // Defaults need no tuning.
 struct Options {
-  std::size_t connections = 16;
+  // Empty: found while the transfer goes on.
+  std::optional<std::size_t> connections = {};
+  std::size_t max_connections = 64;
+  // For all connections together; 0: no limit.
+  std::uint64_t bytes_per_second = 0;
   // The unit of leasing: one request asks for at most this much.
   std::uint64_t chunk_bytes = std::uint64_t{64} << 20U;
   // Leases shrink towards this at the end of a run, so that no connection is left alone with a long
@@ -25,6 +30,8 @@ struct Options {
   std::uint64_t min_chunk_bytes = std::uint64_t{8} << 20U;
   // The unit of writing, and the most that a kill can lose for each connection.
   std::size_t block_bytes = std::size_t{1} << 20U;
+  // For blocks: those being filled, and those that wait in memory to be hashed in their turn.
+  std::size_t memory_bytes = std::size_t{64} << 20U;
   // What is on disk but not yet durable is synced and recorded this often, or when there is this
   // much of it.
   std::chrono::milliseconds sync_interval{5'000};

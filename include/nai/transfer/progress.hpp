@@ -17,9 +17,11 @@ struct Progress {
       0};  // of those, found on the volume at the start (published or partial)
   std::atomic<std::uint64_t> bytes_received{
       0};  // from the network in this run, including what was received twice
-  std::atomic<std::uint64_t> bytes_hashed{0};  // checked in this run
-  std::atomic<std::uint64_t> connections{0};   // requests in flight
+  std::atomic<std::uint64_t> bytes_hashed{0};     // checked in this run
+  std::atomic<std::uint64_t> bytes_read_back{0};  // of those, read from the volume
+  std::atomic<std::uint64_t> connections{0};      // requests in flight
   std::atomic<std::uint64_t> retries{0};
+  std::atomic<std::uint64_t> rate_limited{0};  // of those, because the server asked for fewer
 };
 
 }  // namespace nai::transfer

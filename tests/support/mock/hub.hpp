@@ -31,6 +31,9 @@ struct HubOptions {
   std::string public_url = "https://huggingface.co";
   // host:port of the CDN hosts; locations alternate between them.
   std::vector<std::string> cdn_hosts;
+  // "https://host:port/path" of another server that has the LFS files under their paths; empty: the
+  // mock's own CDN. Its locations are signed for show only.
+  std::string content_origin;
   LocationStyle location_style = LocationStyle::s3;
   std::chrono::seconds location_lifetime{3600};
   // Regular files come without the hop to /api/resolve-cache.

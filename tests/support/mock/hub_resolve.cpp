@@ -53,9 +53,12 @@ Response Hub::redirect_to_cdn(const Scene& scene, const File& file) {
       .file_number = number,
       .signed_at = m_conditions.unix_now(),
       .lifetime = m_options.location_lifetime};
-  const std::string scheme = m_options.tls ? "https://" : "http://";
   const std::string query = m_signer.query(location, m_options.location_style);
-  Response response = redirect(302, scheme + location.host + location.path + "?" + query);
+  const std::string content =
+      m_options.content_origin.empty()
+          ? (m_options.tls ? "https://" : "http://") + location.host + location.path
+          : m_options.content_origin + "/" + percent_encode(file.path, true);
+  Response response = redirect(302, content + "?" + query);
   response.headers.add("X-Linked-Size", std::to_string(file.shown_size()));
   response.headers.add("X-Linked-ETag", quoted(file.shown_id()));
   response.headers.add("ETag", quoted(file.shown_id()));

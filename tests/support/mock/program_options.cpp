@@ -107,6 +107,8 @@ std::vector<Flag> server_flags() {
        [](O& o, S& v) { o.registry.control_port_number = parse_integer<std::uint16_t>(v); }},
       {"--second-cdn", "", "a second CDN host on 127.0.0.3; locations take turns",
        [](O& o, S&) { o.registry.second_cdn = true; }},
+      {"--content-origin", "URL", "redirect LFS files to URL/path: a server of yours that has them",
+       [](O& o, S& v) { o.registry.content_origin = v; }},
       {"--location-lifetime", "S", "seconds a signed location is good for (default: 3600)",
        [](O& o, S& v) {
          o.registry.location_lifetime = std::chrono::seconds(parse_integer<std::int32_t>(v));

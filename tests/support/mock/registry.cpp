@@ -49,6 +49,7 @@ Registry::Registry(Options options)
       std::make_unique<Hub>(HubOptions{.tls = m_options.tls,
                                        .tokens = m_options.tokens,
                                        .cdn_hosts = std::move(cdn_hosts),
+                                       .content_origin = m_options.content_origin,
                                        .location_style = m_options.location_style,
                                        .location_lifetime = m_options.location_lifetime,
                                        .regular_files_direct = m_options.regular_files_direct,

@@ -33,6 +33,7 @@ struct Options {
   std::string cdn_name;
 
   std::map<std::string, std::string> tokens{};  // user to token
+  std::string content_origin;                   // see HubOptions
   LocationStyle location_style = LocationStyle::s3;
   std::chrono::seconds location_lifetime{3600};
   bool regular_files_direct = false;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <nai/util/error.hpp>
+#include <nai/util/units.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+// Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full
+// volume shows before hours of transfer. Never posix_fallocate: where the file system cannot, it
+// writes the whole file.
+void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path& path) {
+  if (size == 0 || ::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) == 0) {
+    return;
+  }
+  const int problem = errno;
+  if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
+    throw util::storage_error(
+        fmt::format("cannot reserve {} for {}", util::format_bytes(size), path.string()), problem);
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
+    throw util::storage_error(fmt::format("cannot set the size of {}", path.string()), errno);
+  }
+}
+
+bool aligned(const void* data, std::size_t size, std::uint64_t offset) {
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  return (address | size | offset) % ContentFile::k_alignment == 0;
+}
+
+}  // namespace
+
+ContentFile::ContentFile(std::filesystem::path path, util::Fd buffered, Way way)
+    : m_path(std::move(path)), m_buffered(std::move(buffered)) {
+  if (way == Way::direct) {
+    const int fd = ::open(m_path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_DIRECT);
+    if (fd >= 0) {
+      m_direct.emplace(fd);
+    }
+  }
+}
+
+std::unique_ptr<ContentFile> ContentFile::create(const std::filesystem::path& path,
+                                                 std::uint64_t size, Way way) {
+  util::Fd fd = util::open_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
+  reserve(fd, size, path);
+  return std::unique_ptr<ContentFile>(new ContentFile(path, std::move(fd), way));
+}
+
+std::unique_ptr<ContentFile> ContentFile::open(const std::filesystem::path& path, Way way) {
+  auto fd = util::open_existing(path, O_RDWR | O_NOFOLLOW);
+  if (!fd) {
+    return nullptr;
+  }
+  return std::unique_ptr<ContentFile>(new ContentFile(path, std::move(*fd), way));
+}
+
+struct stat ContentFile::status() const {
+  struct stat status {};
+  if (::fstat(m_buffered.get(), &status) != 0) {
+    throw util::storage_error(fmt::format("cannot examine {}", m_path.string()), errno);
+  }
+  return status;
+}
+
+void ContentFile::make_readable_by_all() const {
+  static_cast<void>(::fchmod(m_buffered.get(), 0644));
+}
+
+void ContentFile::write(std::span<const std::byte> data, std::uint64_t offset) const {
+  if (m_direct && aligned(data.data(), data.size(), offset)) {
+    const ssize_t written =
+        ::pwrite(m_direct->get(), data.data(), data.size(), static_cast<off_t>(offset));
+    // EINVAL: this file system wants another alignment. The page cache takes what is left.
+    if (written < 0 && errno != EINVAL && errno != EINTR) {
+      throw util::storage_error(fmt::format("cannot write {}", m_path.string()), errno);
+    }
+    const auto done = static_cast<std::size_t>(std::max<ssize_t>(written, 0));
+    data = data.subspan(done);
+    offset += done;
+  }
+  util::write_all_at(m_buffered, data, offset, m_path);
+}
+
+std::size_t ContentFile::read(std::span<std::byte> data, std::uint64_t offset) const {
+  const bool direct = m_direct && aligned(data.data(), data.size(), offset);
+  std::size_t done = 0;
+  if (direct) {
+    const ssize_t got =
+        ::pread(m_direct->get(), data.data(), data.size(), static_cast<off_t>(offset));
+    done = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+  }
+  // Also where the direct way failed: the page cache's answer is the one to report.
+  return done + util::read_at(m_buffered, data.subspan(done), offset + done, m_path);
+}
+
+void ContentFile::sync() const { util::sync_data(m_buffered, m_path); }
+
+}  // namespace nai::storage

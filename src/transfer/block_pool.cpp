@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block_pool.hpp"
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+namespace nai::transfer {
+
+namespace {
+
+// What direct writes need at most.
+constexpr std::size_t k_alignment = 4096;
+
+}  // namespace
+
+BlockPool::Block::Block(Block&& other) noexcept
+    : m_pool(std::exchange(other.m_pool, nullptr)), m_bytes(std::exchange(other.m_bytes, {})) {}
+
+BlockPool::Block& BlockPool::Block::operator=(Block&& other) noexcept {
+  std::swap(m_pool, other.m_pool);
+  std::swap(m_bytes, other.m_bytes);
+  return *this;
+}
+
+void BlockPool::Block::reset() {
+  if (m_pool != nullptr) {
+    std::exchange(m_pool, nullptr)->give_back(std::exchange(m_bytes, {}).data());
+  }
+}
+
+BlockPool::BlockPool(std::size_t block_bytes, std::size_t spare_limit)
+    : m_block_bytes(block_bytes), m_spare_limit(spare_limit) {}
+
+BlockPool::~BlockPool() {
+  for (std::byte* memory : m_idle) {
+    std::free(memory);
+  }
+}
+
+BlockPool::Block BlockPool::take() {
+  const std::scoped_lock lock(m_mutex);
+  return take_locked();
+}
+
+BlockPool::Block BlockPool::try_take() {
+  const std::scoped_lock lock(m_mutex);
+  return m_in_use < m_spare_limit ? take_locked() : Block();
+}
+
+BlockPool::Block BlockPool::take_locked() {
+  if (m_idle.empty()) {
+    const std::size_t rounded = (m_block_bytes + k_alignment - 1) / k_alignment * k_alignment;
+    auto* memory = static_cast<std::byte*>(std::aligned_alloc(k_alignment, rounded));
+    if (memory == nullptr) {
+      throw std::bad_alloc();
+    }
+    m_idle.push_back(memory);
+  }
+  ++m_in_use;
+  std::byte* memory = m_idle.back();
+  m_idle.pop_back();
+  return {*this, {memory, m_block_bytes}};
+}
+
+void BlockPool::give_back(std::byte* memory) {
+  const std::scoped_lock lock(m_mutex);
+  --m_in_use;
+  m_idle.push_back(memory);
+}
+
+}  // namespace nai::transfer

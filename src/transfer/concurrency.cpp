@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "concurrency.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <nai/util/units.hpp>
+
+namespace nai::transfer {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// New connections need their handshakes before they count.
+constexpr auto k_settling = 250ms;
+// A measurement takes this long, a clear collapse shows sooner.
+constexpr auto k_window = 500ms;
+constexpr auto k_collapse_window = 200ms;
+constexpr double k_collapsed = 0.6;
+// Twice the connections must bring at least this much more; other steps in proportion.
+constexpr double k_worthwhile_gain = 0.15;
+// After all has been tried, the network may have changed.
+constexpr std::chrono::seconds k_first_patience{30};
+constexpr std::chrono::seconds k_longest_patience{600};
+constexpr std::chrono::seconds k_first_collapse_patience{10};
+constexpr std::chrono::seconds k_before_trying_fewer{10};
+// Fewer are tried when the rate has fallen to this part of what it was.
+constexpr double k_faded = 0.5;
+
+double seconds(util::SteadyTime::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::string rate_text(double bytes_per_second) {
+  return util::format_bytes(static_cast<std::uint64_t>(bytes_per_second)) + "/s";
+}
+
+}  // namespace
+
+Concurrency::Concurrency(Limits limits)
+    : m_limits(limits),
+      m_target(std::min(limits.initial, limits.max)),
+      m_good(m_target),
+      m_bad(limits.max + 1),
+      m_patience(k_first_patience),
+      m_collapse_patience(k_first_collapse_patience) {}
+
+std::string Concurrency::observe(const Sample& sample) {
+  if (m_begun == util::SteadyTime{}) {
+    m_begun = sample.time;
+    m_changed = sample.time;
+  }
+  const Sample last = std::exchange(m_last, sample);
+  if (sample.rate_limited > last.rate_limited) {
+    return back_off(sample);
+  }
+  // A measurement with idle connections says nothing of their number.
+  const bool idle = sample.busy < m_target - m_target / 4;
+  if (idle || sample.time - m_changed < k_settling) {
+    m_window = sample;
+    return {};
+  }
+  const auto measured = sample.time - m_window.time;
+  if (measured < k_collapse_window) {
+    return {};
+  }
+  const double rate = rate_since_window(sample);
+  if (m_phase == Phase::growing && m_good_rate > 0 && rate < k_collapsed * m_good_rate) {
+    return judge_growth(sample, rate);
+  }
+  if (measured < k_window) {
+    return {};
+  }
+  switch (m_phase) {
+    case Phase::growing:
+      return judge_growth(sample, rate);
+    case Phase::shrinking:
+      return judge_shrinking(sample, rate);
+    case Phase::holding:
+      return hold(sample, rate);
+  }
+  return {};
+}
+
+double Concurrency::rate_since_window(const Sample& sample) const {
+  return static_cast<double>(sample.bytes - m_window.bytes) /
+         std::max(seconds(sample.time - m_window.time), 1e-3);
+}
+
+std::string Concurrency::back_off(const Sample& sample) {
+  m_bad = std::max<std::size_t>(m_target, 2);
+  m_good = std::max<std::size_t>(m_target / 2, 1);
+  m_good_rate = 0;
+  m_next_probe = sample.time + m_patience;
+  m_urgent = true;
+  if (m_good == m_target) {
+    m_phase = Phase::holding;
+    return {};
+  }
+  return change(sample, m_good, Phase::holding, "the server asks for fewer requests");
+}
+
+std::string Concurrency::judge_growth(const Sample& sample, double rate) {
+  const double growth = static_cast<double>(m_target) / static_cast<double>(m_good) - 1;
+  if (rate >= m_good_rate * (1 + k_worthwhile_gain * growth)) {
+    accept(sample, rate);
+    return hold(sample, rate);
+  }
+  m_bad = m_target;
+  const bool collapsed = rate < k_collapsed * m_good_rate;
+  if (collapsed) {
+    // Trying costs something here.
+    m_next_probe = sample.time + m_collapse_patience;
+    m_collapse_patience = std::min(m_collapse_patience * 2, k_longest_patience);
+  }
+  const auto why = fmt::format("{} connections bring {}, {} brought {}", m_target, rate_text(rate),
+                               m_good, rate_text(m_good_rate));
+  m_urgent = collapsed;
+  return change(sample, m_good, Phase::holding, why);
+}
+
+std::string Concurrency::judge_shrinking(const Sample& sample, double rate) {
+  if (rate >= m_good_rate * (1 + k_worthwhile_gain)) {
+    m_bad = m_good;
+    accept(sample, rate);
+    return {};
+  }
+  return change(sample, m_good, Phase::holding,
+                fmt::format("{} bring only {}", m_target, rate_text(rate)));
+}
+
+void Concurrency::accept(const Sample& sample, double rate) {
+  m_good = m_target;
+  m_good_rate = rate;
+  m_phase = Phase::holding;
+  m_window = sample;
+  m_patience = k_first_patience;
+}
+
+std::string Concurrency::hold(const Sample& sample, double rate) {
+  m_good_rate = rate;
+  m_best_rate = std::max(rate, m_best_rate * 0.99);
+  m_window = sample;
+  if (rate < k_faded * m_best_rate && m_target > 1 && sample.time >= m_next_probe) {
+    m_best_rate = rate;
+    m_next_probe = sample.time + m_patience;
+    m_urgent = true;  // or it would not show whether fewer bring more
+    return change(sample, std::max<std::size_t>(m_target / 2, 1), Phase::shrinking,
+                  fmt::format("the rate fell to {}", rate_text(rate)));
+  }
+  if (const std::size_t next = next_level(); next > m_target && sample.time >= m_next_probe) {
+    return change(sample, next, Phase::growing,
+                  fmt::format("{} bring {}", m_target, rate_text(rate)));
+  }
+  const bool stuck = m_bad <= m_limits.max && m_target > 1 && m_target == m_limits.initial;
+  if (stuck && !m_tried_fewer && sample.time - m_begun >= k_before_trying_fewer) {
+    // Not even the first step up brought anything: perhaps the start was too high already.
+    m_tried_fewer = true;
+    m_urgent = true;
+    return change(sample, m_target / 2, Phase::shrinking, "perhaps fewer bring more");
+  }
+  if (m_next_probe <= sample.time) {
+    // Everything is tried. Some day more may be right.
+    m_next_probe = sample.time + m_patience;
+    m_patience = std::min(m_patience * 2, k_longest_patience);
+    m_bad = m_limits.max + 1;
+  }
+  return {};
+}
+
+// Twice as many while nothing is known to be too many, then the middle.
+std::size_t Concurrency::next_level() const {
+  if (m_bad > m_limits.max) {
+    return std::min(2 * m_good, m_limits.max);
+  }
+  const std::size_t room = m_bad - m_good;
+  return room > std::max<std::size_t>(1, m_good / 4) ? m_good + room / 2 : m_good;
+}
+
+std::string Concurrency::change(const Sample& sample, std::size_t target, Phase phase,
+                                std::string why) {
+  m_changed = sample.time;
+  m_window = sample;
+  m_phase = phase;
+  m_target = target;
+  return why;
+}
+
+}  // namespace nai::transfer
