@@ -83,6 +83,11 @@ find_package(CLI11 2.1 REQUIRED)
 find_package(fmt 9.1 REQUIRED)
 find_path(NAI_XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
+# What layers of container images are packed with, and what the manifests in them are written in.
+find_library(NAI_ZLIB NAMES libz.a z REQUIRED)
+find_library(NAI_ZSTD NAMES libzstd.a zstd REQUIRED)
+find_library(NAI_YAML NAMES libyaml.a yaml REQUIRED)
+
 add_library(nai_xxhash INTERFACE)
 target_include_directories(nai_xxhash SYSTEM INTERFACE "${NAI_XXHASH_INCLUDE_DIR}")
 

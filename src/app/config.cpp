@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <nai/source/hugging_face.hpp>
+#include <nai/source/nim.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/text.hpp>
 
@@ -22,6 +23,7 @@ namespace {
 constexpr std::array<std::string_view, 2> k_hub_token_variables{"HF_TOKEN",
                                                                 "HUGGING_FACE_HUB_TOKEN"};
 constexpr std::array<std::string_view, 2> k_ngc_key_variables{"NGC_API_KEY", "NGC_CLI_API_KEY"};
+constexpr std::array<std::string_view, 1> k_registry_password_variables{"REGISTRY_PASSWORD"};
 constexpr std::size_t k_shortest_secret = 4;
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -91,12 +93,12 @@ void check_repository(Config& config) {
     } catch (const util::Error& error) {
       throw error.with_context("REPO_ID (--repo-id)");
     }
-  } else if (util::printable(config.repository, 512) != config.repository ||
-             config.repository.find(' ') != std::string::npos) {
-    refuse(
-        fmt::format("REPO_ID (--repo-id) is \"{}\": expected an image, such as "
-                    "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2",
-                    util::printable(config.repository, 200)));
+  } else {
+    try {
+      config.repository = source::parse_image_name(config.repository);
+    } catch (const util::Error& error) {
+      throw error.with_context("REPO_ID (--repo-id)");
+    }
   }
   if (config.model_name.empty()) {
     config.model_name = config.repository;
@@ -131,6 +133,13 @@ void load_credentials(Config& config, const Environment& environment) {
                                       .secret_directory_named = named,
                                       .secret_name = "NGC_API_KEY"},
                                      environment);
+    config.registry_password = find_credential({.flag_file = {},
+                                                .variables = k_registry_password_variables,
+                                                .path_variable = "REGISTRY_PASSWORD_PATH",
+                                                .secret_directory = config.secret_directory,
+                                                .secret_directory_named = false,
+                                                .secret_name = "REGISTRY_PASSWORD"},
+                                               environment);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <nai/http/url.hpp>
+#include <nai/source/nim.hpp>
 #include <nai/storage/volume_lock.hpp>
 #include <nai/transfer/download.hpp>
 
@@ -64,6 +65,13 @@ struct Config {
   std::string model_name;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+
+  // Of an image: what to bring of it.
+  source::ProfileWishes wishes = {};
+  std::string platform;
+  std::filesystem::path manifest_file;  // in place of the image's own model manifest
+  std::string registry_user;
+  Credential registry_password;
 
   std::optional<http::Url> hub_endpoint;
   std::optional<http::Url> ngc_api_endpoint;

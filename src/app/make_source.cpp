@@ -14,6 +14,8 @@
 #include <nai/util/text.hpp>
 #include <nai/version.hpp>
 
+#include "app/nim.hpp"
+
 namespace nai::app {
 
 namespace {
@@ -72,11 +74,6 @@ std::unique_ptr<http::Client> make_client(const Config& config) {
 
 std::unique_ptr<source::Source> make_source(const Config& config, http::Client& client,
                                             util::Clock& clock, util::Log& log) {
-  if (config.provider == Provider::nim) {
-    throw util::Error(util::ErrorKind::usage,
-                      "PROVIDER (--provider) is \"nim\", which this version (" NAI_VERSION
-                      ") does not provide: expected hf");
-  }
   return source::make_hugging_face_source({.endpoint = config.hub_endpoint.value(),
                                            .repository = config.repository,
                                            .revision = config.revision,
@@ -99,6 +96,9 @@ std::string source_name(const Config& config) {
 }
 
 std::string selection_name(const Config& config) {
+  if (config.provider == Provider::nim) {
+    return wishes_name(config);
+  }
   if (config.include.empty() && config.exclude.empty()) {
     return {};
   }

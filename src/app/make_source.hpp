@@ -21,8 +21,8 @@ namespace nai::app {
 // The client for that. Throws Error{usage} naming the variable when a certificate cannot be used.
 [[nodiscard]] std::unique_ptr<http::Client> make_client(const Config& config);
 
-// The source that the configuration names. `client`, `clock` and `log` must outlive it. Throws
-// Error{usage} for a provider that this build does not have.
+// The repository of the Hub that the configuration names; make_nim() is for images. `client`,
+// `clock` and `log` must outlive it.
 [[nodiscard]] std::unique_ptr<source::Source> make_source(const Config& config,
                                                           http::Client& client, util::Clock& clock,
                                                           util::Log& log);
@@ -30,7 +30,8 @@ namespace nai::app {
 // "https://huggingface.co/org/name": the source as the completion record names it.
 [[nodiscard]] std::string source_name(const Config& config);
 
-// The patterns in force as one line of text; empty for the built-in rule.
+// The patterns in force as one line of text, or what is wanted of an image; empty for the built-in
+// rule.
 [[nodiscard]] std::string selection_name(const Config& config);
 
 }  // namespace nai::app

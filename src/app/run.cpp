@@ -98,6 +98,7 @@ int run_reported(std::span<const char* const> arguments, const Environment& envi
     }
     console.hide(config.hub_token.value);
     console.hide(config.ngc_key.value);
+    console.hide(config.registry_password.value);
 
     Session session{.console = console, .clock = clock, .stop = {}};
     const auto give_up = [&](int received) {

@@ -132,6 +132,19 @@ std::string add_patterns(std::vector<std::string>& target, std::string_view valu
   return {};
 }
 
+std::string add_tags(std::map<std::string, std::string>& target, std::string_view value) {
+  for (const std::string_view part : util::split(value, ',')) {
+    const std::string_view tag = util::trim(part);
+    const auto equals = tag.find('=');
+    if (equals == 0 || equals == std::string_view::npos) {
+      return "tags and their values, such as tp=1,precision=bf16";
+    }
+    target.insert_or_assign(std::string(util::trim(tag.substr(0, equals))),
+                            std::string(util::trim(tag.substr(equals + 1))));
+  }
+  return {};
+}
+
 std::optional<http::Url> parse_endpoint(std::string_view text) {
   constexpr std::string_view k_scheme_end = "://";
   if (text.find_first_of("?#") != std::string_view::npos) {

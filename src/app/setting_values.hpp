@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ namespace nai::app {
 [[nodiscard]] std::string set_model_name(std::string& target, std::string_view value);
 // Adds the patterns of a JSON list or of a comma separated one.
 [[nodiscard]] std::string add_patterns(std::vector<std::string>& target, std::string_view value);
+
+// Adds the values of tags: "tp=1,precision=bf16".
+[[nodiscard]] std::string add_tags(std::map<std::string, std::string>& target,
+                                   std::string_view value);
 
 // Parses "https://host/path", "host" and "host/path" (https then), without a query; a slash at the
 // end goes.

@@ -114,6 +114,13 @@ std::string set_connections(Config& config, string_view value) {
   return problem;
 }
 
+std::string set_gpu_count(Config& config, string_view value) {
+  std::uint64_t count = 0;
+  auto problem = set_number(count, value, {1, 1024});
+  config.wishes.gpu_count = static_cast<unsigned>(count);
+  return problem;
+}
+
 std::string set_rate_limit(Config& config, string_view value) {
   config.transfer.bytes_per_second = 0;
   return value == "none"
@@ -151,6 +158,27 @@ constexpr auto k_settings = std::to_array<Setting>({
      .apply = [](Config& c, string_view v) { return add_patterns(c.exclude, v); },
      .repeatable = true},
 
+    {.group = model, .variable = "NIM_MODEL_PROFILE", .flag = "--nim-model-profile",
+     .value_name = "PROFILE",
+     .help = "The profile of a NIM to bring, by id or name; without this and the next three, the "
+             "profiles are only listed",
+     .apply = [](Config& c, string_view v) { return set_model_name(c.wishes.profile, v); }},
+    {.group = model, .variable = "NIM_TAGS_SELECTOR", .flag = "--nim-tags-selector",
+     .value_name = "TAGS", .help = "Tags that the profile must have, such as tp=1,precision=bf16",
+     .apply = [](Config& c, string_view v) { return add_tags(c.wishes.tags, v); }},
+    {.group = model, .variable = "GPU_PRODUCT", .flag = "--gpu-product",
+     .value_name = "NAME", .help = "The GPU of the endpoint, such as NVIDIA-L40S; helps to choose",
+     .apply = [](Config& c, string_view v) { return set_model_name(c.wishes.gpu_product, v); }},
+    {.group = model, .variable = "GPU_COUNT", .flag = "--gpu-count",
+     .value_name = "NUMBER", .help = "How many of them it has", .apply = set_gpu_count},
+    {.group = model, .variable = "NIM_PLATFORM", .flag = "--nim-platform",
+     .value_name = "OS/ARCH", .preset = "linux/amd64",
+     .help = "The platform of a NIM image that is made for several",
+     .apply = [](Config& c, string_view v) { return set_model_name(c.platform, v); }},
+    {.group = model, .variable = "NIM_MANIFEST_FILE", .flag = "--nim-manifest-file",
+     .value_name = "FILE", .help = "A NIM's model_manifest.yaml, in place of the one in the image",
+     .apply = [](Config& c, string_view v) { return set_path(c.manifest_file, v); }},
+
     {.group = credentials, .flag = "--token-file", .value_name = "FILE",
      .help = "A file with the token (for nim, the NGC key); it comes before all variables. Tokens "
              "themselves are never arguments, because other users could read them",
@@ -164,6 +192,12 @@ constexpr auto k_settings = std::to_array<Setting>({
     {.group = credentials, .variable = "NGC_CLI_API_KEY", .help = "The same, by another name",
      .secret = true},
     {.group = credentials, .variable = "NGC_API_KEY_PATH", .help = "A file with the NGC key"},
+    {.group = credentials, .variable = "REGISTRY_USERNAME",
+     .help = "The user of an image registry that has its own, such as a mirror of nvcr.io",
+     .apply = [](Config& c, string_view v) { return set_model_name(c.registry_user, v); }},
+    {.group = credentials, .variable = "REGISTRY_PASSWORD", .help = "That user's password",
+     .secret = true},
+    {.group = credentials, .variable = "REGISTRY_PASSWORD_PATH", .help = "A file with it"},
     {.group = credentials, .variable = "SECRETS_PATH", .preset = "/var/run/secrets/nai",
      .help = "A mounted secret; its files HF_TOKEN and NGC_API_KEY are tried last",
      .apply = [](Config& c, string_view v) { return set_path(c.secret_directory, v); }},

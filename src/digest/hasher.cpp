@@ -20,18 +20,31 @@
 
 #include <nai/util/text.hpp>
 
+#include "digest/blake3.hpp"
+
 namespace nai::digest {
 
 namespace {
 
+// Counts what it sees; for content that nobody published a checksum of.
+struct SizeCounter {
+  std::uint64_t bytes = 0;
+};
+
 void init(SHA256_CTX& state) { SHA256_Init(&state); }
 void init(SHA_CTX& state) { SHA1_Init(&state); }
+void init(Blake3& state) { state = {}; }
+void init(SizeCounter& state) { state = {}; }
 
 void update_with(SHA256_CTX& state, std::span<const std::byte> data) {
   SHA256_Update(&state, data.data(), data.size());
 }
 void update_with(SHA_CTX& state, std::span<const std::byte> data) {
   SHA1_Update(&state, data.data(), data.size());
+}
+void update_with(Blake3& state, std::span<const std::byte> data) { state.update(data); }
+void update_with(SizeCounter& state, std::span<const std::byte> data) {
+  state.bytes += data.size();
 }
 
 std::string finish(SHA256_CTX state) {
@@ -44,6 +57,8 @@ std::string finish(SHA_CTX state) {
   SHA1_Final(reinterpret_cast<unsigned char*>(value.data()), &state);
   return util::to_hex(value);
 }
+std::string finish(const Blake3& state) { return state.finish(); }
+std::string finish(const SizeCounter& state) { return fmt::format("{:016x}", state.bytes); }
 
 // The chaining words, in the order of the standard.
 std::vector<SHA_LONG> words(const SHA256_CTX& state) {
@@ -52,6 +67,26 @@ std::vector<SHA_LONG> words(const SHA256_CTX& state) {
 std::vector<SHA_LONG> words(const SHA_CTX& state) {
   return {state.h0, state.h1, state.h2, state.h3, state.h4};
 }
+std::vector<SHA_LONG> words(const Blake3& state) { return state.words(); }
+std::vector<SHA_LONG> words(const SizeCounter&) { return {}; }
+
+// What is not processed yet.
+template <typename Sha>
+std::span<const std::byte> tail_of(const Sha& state) {
+  return std::as_bytes(std::span(state.data)).first(state.num);
+}
+std::span<const std::byte> tail_of(const Blake3& state) { return state.tail(); }
+std::span<const std::byte> tail_of(const SizeCounter&) { return {}; }
+
+// SHA's block.
+constexpr std::size_t k_block = 64;
+
+// A state as it was saved. `total` counts what was hashed in front of the content too.
+struct Saved {
+  std::uint64_t total = 0;
+  std::span<const SHA_LONG> words;
+  std::span<const std::byte> tail;
+};
 
 void set_words(SHA256_CTX& state, std::span<const SHA_LONG> values) {
   std::copy(values.begin(), values.end(), std::begin(state.h));
@@ -64,17 +99,32 @@ void set_words(SHA_CTX& state, std::span<const SHA_LONG> values) {
   state.h4 = values[4];
 }
 
-// Both states count the bits seen in two words and hold the unprocessed tail of less than one block
-// in `data`.
-constexpr std::size_t k_block = 64;
-
-template <typename State>
-void set_tail(State& state, std::uint64_t total_bytes, std::span<const std::byte> tail) {
-  const std::uint64_t bits = total_bytes * 8;
+// False when the parts do not fit together. Both SHA states count the bits seen in two words and
+// hold the unprocessed tail of less than one block in `data`.
+template <typename Sha>
+bool set(Sha& state, const Saved& saved) {
+  if (saved.words.size() != words(state).size() || saved.tail.size() != saved.total % k_block) {
+    return false;
+  }
+  set_words(state, saved.words);
+  const std::uint64_t bits = saved.total * 8;
   state.Nl = static_cast<SHA_LONG>(bits & 0xFFFFFFFFU);
   state.Nh = static_cast<SHA_LONG>(bits >> 32U);
-  state.num = static_cast<unsigned>(tail.size());
-  std::copy(tail.begin(), tail.end(), reinterpret_cast<std::byte*>(state.data));
+  state.num = static_cast<unsigned>(saved.tail.size());
+  std::copy(saved.tail.begin(), saved.tail.end(), reinterpret_cast<std::byte*>(state.data));
+  return true;
+}
+bool set(Blake3& state, const Saved& saved) {
+  if (saved.words.size() != Blake3::words_at(saved.total) ||
+      saved.tail.size() != Blake3::tail_at(saved.total)) {
+    return false;
+  }
+  state.restore(saved.total, saved.words, saved.tail);
+  return true;
+}
+bool set(SizeCounter& state, const Saved& saved) {
+  state.bytes = saved.total;
+  return saved.words.empty() && saved.tail.empty();
 }
 
 std::string checked(const std::string& text) {
@@ -88,13 +138,23 @@ struct Hasher::State {
   std::uint64_t size;
   std::uint64_t position = 0;
   std::uint64_t prefix_bytes = 0;  // hashed in front of the content
-  std::variant<SHA256_CTX, SHA_CTX> sha;
+  std::variant<SHA256_CTX, SHA_CTX, Blake3, SizeCounter> sha;
 };
 
 Hasher::Hasher(Algorithm algorithm, std::uint64_t size)
     : m_state(std::make_unique<State>(State{.algorithm = algorithm, .size = size, .sha = {}})) {
-  if (algorithm == Algorithm::git_blob_sha1) {
-    m_state->sha.emplace<SHA_CTX>();
+  switch (algorithm) {
+    case Algorithm::sha256:
+      break;
+    case Algorithm::git_blob_sha1:
+      m_state->sha.emplace<SHA_CTX>();
+      break;
+    case Algorithm::blake3:
+      m_state->sha.emplace<Blake3>();
+      break;
+    case Algorithm::size_only:
+      m_state->sha.emplace<SizeCounter>();
+      break;
   }
   std::visit([](auto& sha) { init(sha); }, m_state->sha);
   if (algorithm == Algorithm::git_blob_sha1) {
@@ -135,8 +195,7 @@ std::string Hasher::save() const {
     for (const SHA_LONG word : words(sha)) {
       text += fmt::format("{:08x}", word);
     }
-    const auto tail = std::as_bytes(std::span(sha.data)).first(sha.num);
-    return checked(text + ";" + util::to_hex(tail));
+    return checked(text + ";" + util::to_hex(tail_of(sha)));
   };
   return std::visit(describe, m_state->sha);
 }
@@ -158,19 +217,14 @@ std::optional<Hasher> Hasher::restore(Algorithm algorithm, std::uint64_t size,
     std::from_chars(parts[3].data() + at, parts[3].data() + at + 8, word, 16);
     values.push_back(word);
   }
-  const auto expected_words =
-      std::visit([](const auto& sha) { return words(sha).size(); }, state.sha);
-  if (!position || *position > size || !tail || values.size() != expected_words ||
-      tail->size() != (*position + state.prefix_bytes) % k_block) {
+  if (!position || *position > size || !tail) {
+    return std::nullopt;
+  }
+  const Saved parsed{*position + state.prefix_bytes, values, *tail};
+  if (!std::visit([&](auto& sha) { return set(sha, parsed); }, state.sha)) {
     return std::nullopt;
   }
   state.position = *position;
-  std::visit(
-      [&](auto& sha) {
-        set_words(sha, values);
-        set_tail(sha, *position + state.prefix_bytes, *tail);
-      },
-      state.sha);
   return hasher;
 }
 

@@ -120,12 +120,21 @@ std::uint64_t Manifest::total_bytes() const {
   return total;
 }
 
-void validate_paths(const std::vector<Artifact>& artifacts) {
+void validate_names(const std::vector<std::string>& paths) {
   Names names;
-  for (const Artifact& artifact : artifacts) {
-    check_path(artifact.path);
-    names.add_file(artifact.path);
+  for (const std::string& path : paths) {
+    check_path(path);
+    names.add_file(path);
   }
+}
+
+void validate_paths(const std::vector<Artifact>& artifacts) {
+  std::vector<std::string> paths;
+  paths.reserve(artifacts.size());
+  for (const Artifact& artifact : artifacts) {
+    paths.push_back(artifact.path);
+  }
+  validate_names(paths);
 }
 
 }  // namespace nai::source

@@ -75,7 +75,9 @@ FileState Inventory::state_of(const FileIdentity& file) const {
   const auto known = m_files.find(file.path);
   if (known == m_files.end() || known->second.modified_ns != now->modified_ns ||
       known->second.size != file.size) {
-    return FileState::candidate;
+    // Reading a file that has no checksum tells nothing of it.
+    return digest::proves_content(file.digest.algorithm()) ? FileState::candidate
+                                                           : FileState::absent;
   }
   return known->second.digest == file.digest ? FileState::published : FileState::absent;
 }

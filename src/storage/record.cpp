@@ -18,6 +18,42 @@ constexpr std::uint64_t k_format = 1;
 // 200 bytes a file and room for a million files.
 constexpr std::size_t k_max_record_bytes = std::size_t{256} << 20U;
 
+// What an older program wrote has none.
+Arrangement arrangement_from_json(const nlohmann::json& json) {
+  Arrangement arrangement;
+  const auto each = [&](const char* name, const auto& take) {
+    const nlohmann::json* list = util::member(json, name);
+    for (const nlohmann::json& entry :
+         list != nullptr && list->is_array() ? *list : nlohmann::json::array()) {
+      if (auto path = util::string_member(entry, "path")) {
+        take(*std::move(path), entry);
+      }
+    }
+  };
+  each("links", [&](std::string path, const nlohmann::json& entry) {
+    arrangement.links.push_back(
+        {std::move(path), util::string_member(entry, "target").value_or("")});
+  });
+  each("texts", [&](std::string path, const nlohmann::json& entry) {
+    arrangement.texts.push_back({std::move(path), util::string_member(entry, "text").value_or("")});
+  });
+  return arrangement;
+}
+
+void add_arrangement(nlohmann::json& json, const Arrangement& arrangement) {
+  if (arrangement.empty()) {
+    return;
+  }
+  json["links"] = nlohmann::json::array();
+  for (const ArrangedLink& link : arrangement.links) {
+    json["links"].push_back({{"path", link.path}, {"target", link.target}});
+  }
+  json["texts"] = nlohmann::json::array();
+  for (const ArrangedText& text : arrangement.texts) {
+    json["texts"].push_back({{"path", text.path}, {"text", text.text}});
+  }
+}
+
 // Empty and a reason when the text is no record of ours.
 std::optional<Record> parse_record(std::string_view text, std::string& problem) {
   const auto json = util::parse_json(text, &problem);
@@ -39,7 +75,8 @@ std::optional<Record> parse_record(std::string_view text, std::string& problem) 
                 .model_name = text_of("model_name"),
                 .program = text_of("program"),
                 .completed_at = text_of("completed_at"),
-                .files = {}};
+                .files = {},
+                .arrangement = arrangement_from_json(*json)};
   const nlohmann::json* files = util::member(*json, "files");
   if (files == nullptr || !files->is_array()) {
     problem = "it has no list of files";
@@ -101,14 +138,15 @@ void save_record(const std::filesystem::path& path, const Record& record) {
   for (const RecordedFile& file : record.files) {
     files.push_back(to_json(file));
   }
-  const nlohmann::json json = {{"format", k_format},
-                               {"source", record.source},
-                               {"revision", record.revision},
-                               {"selection", record.selection},
-                               {"model_name", record.model_name},
-                               {"program", record.program},
-                               {"completed_at", record.completed_at},
-                               {"files", std::move(files)}};
+  nlohmann::json json = {{"format", k_format},
+                         {"source", record.source},
+                         {"revision", record.revision},
+                         {"selection", record.selection},
+                         {"model_name", record.model_name},
+                         {"program", record.program},
+                         {"completed_at", record.completed_at},
+                         {"files", std::move(files)}};
+  add_arrangement(json, record.arrangement);
   util::replace_file(path, json.dump(1) + "\n");
 }
 

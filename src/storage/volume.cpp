@@ -35,6 +35,15 @@ std::set<std::filesystem::path> directories_of(const std::filesystem::path& root
   return result;
 }
 
+// Links were made durable when they were made.
+std::vector<std::string> with_texts(std::vector<std::string> paths,
+                                    const Arrangement& arrangement) {
+  for (const ArrangedText& text : arrangement.texts) {
+    paths.push_back(text.path);
+  }
+  return paths;
+}
+
 }  // namespace
 
 Volume::Volume(std::filesystem::path mount, util::Log& log)
@@ -103,7 +112,13 @@ std::optional<Record> Volume::complete_record() {
   };
   const auto missing = std::find_if_not(record->files.begin(), record->files.end(), in_place);
   if (missing == record->files.end()) {
-    return record;
+    if (is_arranged(m_layout, record->arrangement)) {
+      return record;
+    }
+    m_log.warning("record_outdated",
+                  "links to the files were changed since the volume was completed; they are made "
+                  "again");
+    return std::nullopt;
   }
   m_log.warning("record_outdated",
                 fmt::format("{} is missing or was changed since the volume was completed; it is "
@@ -140,8 +155,15 @@ void Volume::publish(PartialFile& partial) {
 }
 
 std::size_t Volume::finish(Record record, const std::vector<std::string>& paths) {
-  const std::size_t removed = inventory().remove_all_but(paths);
-  for (const auto& directory : directories_of(m_layout.model_files(), paths)) {
+  arrange(m_layout, record.arrangement);
+  std::size_t removed = 0;
+  // What leads to a file goes before the file.
+  if (const auto old = load_record(m_layout.superseded_record(), m_log)) {
+    removed += remove_arrangement(m_layout, old->arrangement, record.arrangement);
+  }
+  removed += inventory().remove_all_but(paths);
+  for (const auto& directory :
+       directories_of(m_layout.model_files(), with_texts(paths, record.arrangement))) {
     util::sync_directory(directory);
   }
   util::sync_directory(m_layout.mount());

@@ -243,8 +243,21 @@ TEST_CASE("A NIM image is taken as it is", "[app]") {
   CHECK(config.repository == "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2");
   CHECK(config.output_format == OutputFormat::nim);
   CHECK(config.ngc_key.value == "nvapi-abcdefgh");
+  const auto mirror = load_config({}, {{"PROVIDER", "nim"},
+                                       {"REPO_ID", "harbor.corp/proxy/nim/meta/llama"},
+                                       {"REGISTRY_USERNAME", "robot"},
+                                       {"REGISTRY_PASSWORD", "secret"},
+                                       {"NIM_TAGS_SELECTOR", "tp=1, precision = bf16"},
+                                       {"GPU_COUNT", "2"}});
+  CHECK(mirror.repository == "harbor.corp/proxy/nim/meta/llama:latest");
+  CHECK(mirror.registry_user == "robot");
+  CHECK(mirror.registry_password.value == "secret");
+  CHECK(mirror.wishes.tags.at("precision") == "bf16");
+  CHECK(mirror.wishes.gpu_count == 2U);
+  CHECK_THAT(refusal({{"PROVIDER", "nim"}, {"REPO_ID", "a/b"}, {"NIM_TAGS_SELECTOR", "tp"}}),
+             ContainsSubstring("NIM_TAGS_SELECTOR"));
   CHECK_THAT(refusal({{"PROVIDER", "nim"}, {"REPO_ID", "nvcr.io/a b"}}),
-             ContainsSubstring("expected an image"));
+             ContainsSubstring("is no image reference"));
 }
 
 TEST_CASE("Patterns come as a JSON list or separated by commas", "[app]") {

@@ -16,12 +16,27 @@ struct Artifact {
   digest::Digest digest;
 };
 
+// A symbolic link to have beside the artifacts.
+struct Link {
+  std::string path;    // as an artifact's
+  std::string target;  // relative to the link's directory
+};
+
+// A text that readers take for the sign that all else is there: written last, without a line end.
+struct Reference {
+  std::string path;
+  std::string text;
+};
+
 // What a source says a revision consists of, after the selection rule.
 struct Manifest {
   std::string source;    // where from, for people and the record: "https://huggingface.co/org/name"
   std::string revision;  // the full commit (or manifest digest)
   std::vector<Artifact> artifacts;
   std::vector<std::string> skipped;  // paths in the revision that the selection left out
+  std::vector<Link> links = {};
+  std::vector<Reference> references = {};
+  std::vector<std::string> directories = {};  // that are to be there, if only empty
 
   [[nodiscard]] std::uint64_t total_bytes() const;
 };
@@ -32,5 +47,7 @@ struct Manifest {
 // directory. Throws Error{content_mismatch} naming the path: a hostile or broken repository, which
 // another attempt does not mend.
 void validate_paths(const std::vector<Artifact>& artifacts);
+// The same for paths of any kind.
+void validate_names(const std::vector<std::string>& paths);
 
 }  // namespace nai::source

@@ -30,6 +30,10 @@ class Layout {
   [[nodiscard]] std::filesystem::path superseded_record() const {
     return state() / "record.superseded.json";
   }
+  // Model manifests taken out of images, by digest.
+  [[nodiscard]] std::filesystem::path image_manifests() const { return state() / "nim"; }
+  // What was staged of an image, and what its endpoint needs to be told.
+  [[nodiscard]] std::filesystem::path image_report() const { return state() / "nim-report.json"; }
   [[nodiscard]] std::filesystem::path lease() const { return state() / "lease"; }
 
  private:

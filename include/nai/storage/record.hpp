@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <nai/digest/digest.hpp>
+#include <nai/storage/arrangement.hpp>
 #include <nai/util/log.hpp>
 
 namespace nai::storage {
@@ -31,6 +32,7 @@ struct Record {
   std::string program = {};     // name and version that wrote it
   std::string completed_at = {};
   std::vector<RecordedFile> files = {};
+  Arrangement arrangement = {};  // what stands around the files
 };
 
 // Empty when there is none, or when it cannot be used; the log says why in one line then.

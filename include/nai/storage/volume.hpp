@@ -46,8 +46,9 @@ class Volume {
   // Publishes and notes it.
   void publish(PartialFile& partial);
 
-  // Removes files of earlier revisions, makes all directories durable, writes the record. `files`
-  // in it are filled in here from `paths`. Returns the number of files removed.
+  // Puts the record's arrangement around the files, removes what only earlier revisions had, makes
+  // all directories durable, writes the record. `files` in it are filled in here from `paths`.
+  // Returns the number of files removed, links included.
   std::size_t finish(Record record, const std::vector<std::string>& paths);
   // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed
   // files of NFS) is logged.

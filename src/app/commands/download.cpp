@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@
 
 #include "app/commands/commands.hpp"
 #include "app/make_source.hpp"
+#include "app/nim.hpp"
 #include "app/progress_line.hpp"
 #include "app/reporter.hpp"
 
@@ -69,6 +71,10 @@ std::vector<std::string> paths_of(const source::Manifest& manifest) {
   return paths;
 }
 
+const Credential& credential_of(const Config& config) {
+  return config.provider == Provider::nim ? config.ngc_key : config.hub_token;
+}
+
 // One run of the command, step by step.
 class DownloadRun {
  public:
@@ -77,7 +83,8 @@ class DownloadRun {
         m_console(session.console),
         m_clock(session.clock),
         m_stop(session.stop),
-        m_volume(config.output_mount, session.console) {}
+        m_volume(config.output_mount, session.console),
+        m_manifests(m_volume.layout(), session.console) {}
 
   void run();
 
@@ -101,7 +108,9 @@ class DownloadRun {
   std::stop_source m_stop;
   storage::Volume m_volume;
   std::unique_ptr<http::Client> m_client;
+  ManifestStore m_manifests;
   std::unique_ptr<source::Source> m_source;
+  source::NimSource* m_nim = nullptr;  // m_source, if it is an image
   std::string m_revision;
   transfer::Progress m_progress;
   std::atomic<bool> m_lock_lost{false};
@@ -144,11 +153,18 @@ void DownloadRun::check_lock() const {
 }
 
 void DownloadRun::resolve() {
-  if (!m_config.hub_token.value.empty()) {
-    m_console.debug("token", fmt::format("using the token from {}", m_config.hub_token.origin));
+  const Credential& credential = credential_of(m_config);
+  if (!credential.value.empty()) {
+    m_console.debug("token", fmt::format("using the token from {}", credential.origin));
   }
   m_client = make_client(m_config);
-  m_source = make_source(m_config, *m_client, m_clock, m_console);
+  if (m_config.provider == Provider::nim) {
+    auto nim = make_nim(m_config, *m_client, m_clock, m_console, m_manifests);
+    m_nim = nim.get();
+    m_source = std::move(nim);
+  } else {
+    m_source = make_source(m_config, *m_client, m_clock, m_console);
+  }
   m_revision = m_source->resolve(m_stop.get_token());
 }
 
@@ -197,6 +213,13 @@ bool DownloadRun::already_complete() {
 
 void DownloadRun::fetch() {
   const auto manifest = m_source->list(m_stop.get_token());
+  if (m_nim != nullptr) {
+    announce_plan(m_nim->plan(), m_console);
+    if (manifest.artifacts.empty()) {
+      save_report(m_nim->plan(), manifest, m_volume.layout());
+      return;
+    }
+  }
   announce_selection(manifest);
   warn_of_little_space(manifest);
   m_volume.begin_changes();
@@ -273,8 +296,12 @@ void DownloadRun::save_record(const source::Manifest& manifest) {
                        .model_name = m_config.model_name,
                        .program = "nai-model-processor " NAI_VERSION " (" NAI_COMMIT ")",
                        .completed_at = util::iso8601(m_clock.system_now()),
-                       .files = {}},
+                       .files = {},
+                       .arrangement = arrangement_of(manifest)},
                       paths_of(manifest));
+  if (m_nim != nullptr) {
+    save_report(m_nim->plan(), manifest, m_volume.layout());
+  }
   if (removed > 0) {
     m_console.progress("removed",
                        fmt::format("Progress: removed {} files of an earlier version", removed),
@@ -305,11 +332,14 @@ void DownloadRun::clean_up() {
 
 // The Hub answers strangers as it answers those without access; only we know which it was.
 void explain_missing_token(const Config& config, Console& console) {
-  if (!config.hub_token.value.empty()) {
+  const Credential& credential = credential_of(config);
+  if (!credential.value.empty()) {
     return;
   }
-  std::string message = "no token was sent, because HF_TOKEN is not set";
-  for (const auto& note : config.hub_token.notes) {
+  std::string message = config.provider == Provider::nim
+                            ? "no key was sent, because NGC_API_KEY is not set"
+                            : "no token was sent, because HF_TOKEN is not set";
+  for (const auto& note : credential.notes) {
     message += "; " + note;
   }
   console.warning("no_token", message);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "storage/content_file.hpp"
+#include "support/captured_log.hpp"
+#include "support/fake_source.hpp"
+#include "support/temporary_directory.hpp"
+#include "transfer/block_pool.hpp"
+#include "transfer/file_transfer.hpp"
+#include "transfer/scheduler.hpp"
+
+using namespace nai;
+using storage::ContentFile;
+using transfer::BlockPool;
+using transfer::FileTransfer;
+using transfer::Scheduler;
+using Next = FileTransfer::Next;
+
+namespace {
+
+constexpr std::size_t k_block = 4096;
+
+// One file of three and a half blocks, written block by block in an order of the test's choice.
+struct Fixture {
+  explicit Fixture(std::size_t spare_blocks) : pool(k_block, spare_blocks) {
+    volume.prepare_state();
+    volume.prepare_directories();
+    file.open(volume, true);
+    REQUIRE(file.begin() == Next::nothing);
+  }
+
+  Next take(std::size_t number) {
+    const std::size_t offset = number * k_block;
+    const std::size_t length = std::min(k_block, content.size() - offset);
+    std::copy_n(reinterpret_cast<const std::byte*>(content.data()) + offset, length,
+                block.bytes().data());
+    return file.take_block(block, length, offset);
+  }
+
+  Next catch_up() {
+    std::vector<std::byte> buffer(k_block);
+    return file.catch_up(buffer, {});
+  }
+
+  const std::string content = test::content_of(3 * k_block + k_block / 2 + 1);
+  test::TemporaryDirectory directory;
+  test::CapturedLog log;
+  storage::Volume volume{directory.path(), log};
+  transfer::Progress progress;
+  BlockPool pool;
+  BlockPool::Block block = pool.take();
+  FileTransfer file{{.path = "a.bin", .size = content.size(), .digest = test::digest_of(content)},
+                    pool,
+                    progress};
+};
+
+}  // namespace
+
+TEST_CASE("blocks that come early are hashed from memory in their turn") {
+  Fixture f(4);
+  CHECK(f.take(2) == Next::nothing);
+  CHECK(f.take(1) == Next::nothing);
+  CHECK(f.take(3) == Next::nothing);
+  REQUIRE(f.take(0) == Next::catch_up);
+  REQUIRE(f.catch_up() == Next::complete);
+  CHECK(f.file.digest() == test::digest_of(f.content));
+  CHECK(f.progress.bytes_read_back == 0);
+  CHECK(f.progress.bytes_hashed == f.content.size());
+}
+
+TEST_CASE("blocks that there is no memory for are read back") {
+  Fixture f(2);  // the block being filled, and one early one
+  CHECK(f.take(2) == Next::nothing);
+  CHECK(f.take(1) == Next::nothing);
+  CHECK(f.take(3) == Next::nothing);
+  REQUIRE(f.take(0) == Next::catch_up);
+  REQUIRE(f.catch_up() == Next::complete);
+  CHECK(f.file.digest() == test::digest_of(f.content));
+  CHECK(f.progress.bytes_read_back == f.content.size() - 2 * k_block);
+}
+
+TEST_CASE("a pool uses memory again, and refuses spare blocks above its limit") {
+  BlockPool pool(k_block, 2);
+  BlockPool::Block first = pool.take();
+  BlockPool::Block second = pool.try_take();
+  CHECK(second);
+  CHECK_FALSE(pool.try_take());
+  CHECK(pool.take());  // a worker's own is never refused
+  const auto* memory = second.bytes().data();
+  CHECK(reinterpret_cast<std::uintptr_t>(memory) % ContentFile::k_alignment == 0);
+  second.reset();
+  CHECK(pool.try_take().bytes().data() == memory);
+}
+
+TEST_CASE("content is the same whether it went past the page cache or through it") {
+  const test::TemporaryDirectory directory;
+  const auto path = directory.path() / "content";
+  const std::string content = test::content_of(5 * k_block + 100);
+  BlockPool pool(2 * k_block, 1);
+  const BlockPool::Block block = pool.take();
+  const auto file = ContentFile::create(path, content.size(), ContentFile::Way::direct);
+  // Aligned pieces, one that begins beside a border, and the end of the file.
+  const std::vector<util::ByteRange> pieces{{0, 2 * k_block},
+                                            {2 * k_block, 100},
+                                            {2 * k_block + 100, k_block},
+                                            {3 * k_block + 100, k_block - 100},
+                                            {4 * k_block, k_block},
+                                            {5 * k_block, 100}};
+  for (const util::ByteRange& piece : pieces) {
+    std::copy_n(reinterpret_cast<const std::byte*>(content.data()) + piece.offset, piece.length,
+                block.bytes().data());
+    file->write(block.bytes().first(piece.length), piece.offset);
+  }
+  file->sync();
+  CHECK(test::read_file(path) == content);
+  for (const util::ByteRange& piece : pieces) {
+    const auto data = block.bytes().first(piece.length);
+    REQUIRE(file->read(data, piece.offset) == piece.length);
+    CHECK(std::string(reinterpret_cast<const char*>(data.data()), data.size()) ==
+          content.substr(piece.offset, piece.length));
+  }
+  CHECK(file->read(block.bytes(), 4 * k_block) == k_block + 100);
+  CHECK(ContentFile::open(directory.path() / "nothing", ContentFile::Way::direct) == nullptr);
+}
+
+TEST_CASE(
+    "a lease that is dialled anew is stopped, and another takes over what it had not claimed") {
+  util::SystemClock clock;
+  Scheduler scheduler({.chunk_bytes = 1000, .min_chunk_bytes = 1000, .workers = 2}, {}, 1, clock);
+  scheduler.add(0, 1000, {{0, 1000}});
+  const auto slow = scheduler.next();
+  REQUIRE(slow);
+  CHECK(scheduler.claim(slow->lease, 100) == 100);
+  scheduler.redial(slow->lease.id);
+  CHECK(slow->stop.stop_requested());
+  CHECK(scheduler.claim(slow->lease, 200) == 100);
+  const auto again = scheduler.next();
+  REQUIRE(again);
+  CHECK(again->lease.range == util::ByteRange{100, 900});
+  CHECK_FALSE(again->stop.stop_requested());
+  // No retry: nothing of its own is left.
+  CHECK_FALSE(scheduler.give_back(slow->lease, 100, {.verdict = http::Verdict::stopped}));
+}
+
+TEST_CASE("leases above the number of connections are stopped at once where they do harm") {
+  util::SystemClock clock;
+  Scheduler scheduler({.chunk_bytes = 1000, .min_chunk_bytes = 1000, .workers = 3}, {}, 3, clock);
+  std::vector<Scheduler::Work> active;
+  for (std::size_t file = 0; file < 3; ++file) {
+    scheduler.add(file, 1000, {{0, 1000}});
+    active.push_back(scheduler.next().value());
+  }
+  scheduler.set_connections(2, false);
+  CHECK_FALSE(active[2].stop.stop_requested());
+  scheduler.set_connections(1, true);
+  CHECK_FALSE(active[0].stop.stop_requested());
+  CHECK(active[1].stop.stop_requested());
+  CHECK(active[2].stop.stop_requested());
+}
