@@ -150,9 +150,18 @@ class LeaseWatch {
 
 // A run whose lease was removed by hand, or by an administrator's script, looks at it once a
 // heartbeat.
-void wait_for_unknown_writer(const VolumeLock& lock, const VolumeLockOptions& options,
-                             util::Clock& clock, const VolumeLockCallbacks& callbacks,
+struct Waiting {
+  const VolumeLockOptions& options;
+  util::Clock& clock;
+  const VolumeLockCallbacks& callbacks;
+};
+
+void wait_for_unknown_writer(const VolumeLock& lock, bool possible, const Waiting& waiting,
                              const std::stop_token& stop) {
+  const auto& [options, clock, callbacks] = waiting;
+  if (!possible || !callbacks.is_abandoned || !callbacks.is_abandoned()) {
+    return;
+  }
   const auto start = clock.steady_now();
   const auto end = start + options.dead_after;
   for (auto now = start; now < end && lock.held() && !stop.stop_requested();
@@ -172,7 +181,8 @@ void wait_for_unknown_writer(const VolumeLock& lock, const VolumeLockOptions& op
 
 std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lease,
                                                 const VolumeLockOptions& options,
-                                                util::Clock& clock, VolumeLockCallbacks callbacks,
+                                                util::Clock& clock,
+                                                const VolumeLockCallbacks& callbacks,
                                                 const std::stop_token& stop) {
   LeaseHolder self = this_process();
   LeaseWatch watch(options, self);
@@ -186,9 +196,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
       if (auto fd = create_lease(lease, self)) {
         auto lock = std::make_unique<HeldLease>(
             HeldLease::Parts{lease, self, std::move(*fd), options, callbacks.on_lost}, clock);
-        if (!proven_dead && callbacks.is_abandoned && callbacks.is_abandoned()) {
-          wait_for_unknown_writer(*lock, options, clock, callbacks, stop);
-        }
+        wait_for_unknown_writer(*lock, !proven_dead, {options, clock, callbacks}, stop);
         return lock;
       }
       // There is one after all: a client of NFS may not see for a while what another made.

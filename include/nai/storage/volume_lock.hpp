@@ -51,7 +51,7 @@ struct VolumeLockCallbacks {
 [[nodiscard]] std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lease,
                                                               const VolumeLockOptions& options,
                                                               util::Clock& clock,
-                                                              VolumeLockCallbacks callbacks,
+                                                              const VolumeLockCallbacks& callbacks,
                                                               const std::stop_token& stop);
 
 }  // namespace nai::storage
