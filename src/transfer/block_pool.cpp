@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block_pool.hpp"
 
-#include <cstdlib>
 #include <new>
 #include <utility>
 
@@ -10,9 +9,13 @@ namespace nai::transfer {
 namespace {
 
 // What direct writes need at most.
-constexpr std::size_t k_alignment = 4096;
+constexpr std::align_val_t k_alignment{4096};
 
 }  // namespace
+
+void BlockPool::Free::operator()(std::byte* memory) const {
+  ::operator delete(memory, k_alignment);
+}
 
 BlockPool::Block::Block(Block&& other) noexcept
     : m_pool(std::exchange(other.m_pool, nullptr)), m_bytes(std::exchange(other.m_bytes, {})) {}
@@ -32,12 +35,6 @@ void BlockPool::Block::reset() {
 BlockPool::BlockPool(std::size_t block_bytes, std::size_t spare_limit)
     : m_block_bytes(block_bytes), m_spare_limit(spare_limit) {}
 
-BlockPool::~BlockPool() {
-  for (std::byte* memory : m_idle) {
-    std::free(memory);
-  }
-}
-
 BlockPool::Block BlockPool::take() {
   const std::scoped_lock lock(m_mutex);
   return take_locked();
@@ -50,12 +47,8 @@ BlockPool::Block BlockPool::try_take() {
 
 BlockPool::Block BlockPool::take_locked() {
   if (m_idle.empty()) {
-    const std::size_t rounded = (m_block_bytes + k_alignment - 1) / k_alignment * k_alignment;
-    auto* memory = static_cast<std::byte*>(std::aligned_alloc(k_alignment, rounded));
-    if (memory == nullptr) {
-      throw std::bad_alloc();
-    }
-    m_idle.push_back(memory);
+    m_memory.emplace_back(static_cast<std::byte*>(::operator new(m_block_bytes, k_alignment)));
+    m_idle.push_back(m_memory.back().get());
   }
   ++m_in_use;
   std::byte* memory = m_idle.back();

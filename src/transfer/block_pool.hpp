@@ -38,7 +38,6 @@ class BlockPool {
 
   // `spare_limit` is the number of blocks in use up to which try_take() gives one.
   BlockPool(std::size_t block_bytes, std::size_t spare_limit);
-  ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
@@ -49,6 +48,10 @@ class BlockPool {
   [[nodiscard]] Block try_take();
 
  private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+
   [[nodiscard]] Block take_locked();
   void give_back(std::byte* memory);
 
@@ -56,6 +59,7 @@ class BlockPool {
   std::size_t m_spare_limit;
   std::mutex m_mutex;
   std::size_t m_in_use = 0;
+  std::vector<std::unique_ptr<std::byte, Free>> m_memory;
   std::vector<std::byte*> m_idle;
 };
 

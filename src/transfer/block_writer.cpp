@@ -76,7 +76,7 @@ void BlockWriter::hand_over(std::size_t length) {
     return;
   }
   // The file may keep the block.
-  std::array<std::byte, k_alignment> rest;
+  std::array<std::byte, k_alignment> rest{};
   const std::size_t rest_bytes = m_cut ? 0 : m_filled - length;
   std::memcpy(rest.data(), m_block.bytes().data() + length, rest_bytes);
   m_filled = rest_bytes;
