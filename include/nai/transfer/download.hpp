@@ -31,7 +31,7 @@ struct Options {
   // The unit of writing, and the most that a kill can lose for each connection.
   std::size_t block_bytes = std::size_t{1} << 20U;
   // For blocks: those being filled, and those that wait in memory to be hashed in their turn.
-  std::size_t memory_bytes = std::size_t{64} << 20U;
+  std::size_t memory_bytes = std::size_t{32} << 20U;
   // What is on disk but not yet durable is synced and recorded this often, or when there is this
   // much of it.
   std::chrono::milliseconds sync_interval{5'000};
