@@ -75,8 +75,8 @@ void check_options(const Config& config, const Arguments& arguments) {
                          fmt::join(names, " and "), config.command));
     }
   }
-  if (config.options.json && config.options.kubernetes) {
-    refuse("--json and --kubernetes both decide what is printed: expected one of them");
+  if (config.options.json && (config.options.kubernetes || config.options.repair)) {
+    refuse("--json cannot be combined with --kubernetes or --repair, which print something else");
   }
 }
 

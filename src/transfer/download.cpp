@@ -223,7 +223,10 @@ void Download::begin_file(const Pending& pending) {
 
 void Download::check_in_place(std::size_t index) {
   m_verifier.post([this, index](std::span<std::byte> buffer, const std::stop_token& stop) {
-    guarded([&] { adopt_or_fetch(index, {buffer, m_progress, stop}); });
+    guarded([&] {
+      const auto note = [this](std::size_t bytes) { m_progress.bytes_hashed += bytes; };
+      adopt_or_fetch(index, {buffer, note, stop});
+    });
   });
 }
 

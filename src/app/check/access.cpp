@@ -232,7 +232,6 @@ AccessResult Access::run() {
   }
   visit(m_config.ngc_api_endpoint.value());
   visit(m_config.ngc_auth_endpoint.value());
-  visit(m_config.hub_endpoint.value());
   if (!m_config.repository.empty()) {
     NoStore store;
     attempt(k_model, [&] {

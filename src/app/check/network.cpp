@@ -56,8 +56,8 @@ std::string remedy_for(TransportFailure failure, const http::Url& url) {
           names, url.host());
     }
     case TransportFailure::tls_untrusted:
-      return "if a proxy of your own inspects TLS, mount its CA certificate and name the file in "
-             "SSL_CERT_FILE; if not, ask who answers in the place of that host";
+      return "mount that certificate into the pod and name its file, or ask who it is that answers "
+             "in the place of that host";
     case TransportFailure::tls:
       return "something on the way answers without TLS or cuts it off: ask for an exception in the "
              "firewall, or use the proxy that the network wants";

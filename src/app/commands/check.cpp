@@ -92,8 +92,9 @@ void Check::begin_names() {
   if (m_config.provider == Provider::nim) {
     m_names.begin(m_config.ngc_api_endpoint.value().host());
     m_names.begin(m_config.ngc_auth_endpoint.value().host());
+  } else {
+    m_names.begin(m_config.hub_endpoint.value().host());
   }
-  m_names.begin(m_config.hub_endpoint.value().host());
   for (const NamedProxy& proxy : named_proxies()) {
     m_names.begin(proxy.host);
   }
@@ -173,8 +174,12 @@ void Check::check_the_volume(std::optional<std::uint64_t> bytes) {
 }
 
 std::string Check::summary() const {
-  return fmt::format("Checked: {} ok, {} warnings, {} errors", m_findings.count(Severity::ok),
-                     m_findings.count(Severity::warning), m_findings.count(Severity::error));
+  const auto counted = [&](Severity severity) {
+    const auto count = m_findings.count(severity);
+    return fmt::format("{} {}{}", count, name_of(severity), count == 1 ? "" : "s");
+  };
+  return fmt::format("Checked: {} ok, {}, {}", m_findings.count(Severity::ok),
+                     counted(Severity::warning), counted(Severity::error));
 }
 
 std::string Check::document() const {
