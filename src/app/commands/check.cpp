@@ -141,10 +141,8 @@ void Check::judge_server(Finding& finding) const {
 void Check::tell_contacts() {
   const auto contacts = m_watched.contacts();
   for (const Contact& contact : contacts) {
-    const bool told = contact.error &&
-                      contact.error->failure == http::TransportFailure::name_resolution &&
-                      m_names.fails(contact.url.host());
-    if (!told) {
+    const std::string& host = contact.url.host();
+    if (!contact.error || goes_through_proxy(host) || !m_names.fails(host)) {
       m_findings.add(judge_contact(contact));
     }
   }
