@@ -70,7 +70,8 @@ std::string environment(const Config& config, const std::string& revision) {
   std::string yaml;
   for (const auto& [name, value] : variables_of(config, revision)) {
     if (!value.empty()) {
-      yaml += fmt::format("            - name: {}\n              value: {}\n", name, yaml_string(value));
+      yaml += fmt::format("            - name: {}\n              value: {}\n", name,
+                          yaml_string(value));
     }
   }
   const std::string_view key = config.provider == Provider::nim ? "NGC_API_KEY" : "HF_TOKEN";

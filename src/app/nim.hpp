@@ -41,7 +41,8 @@ class NoStore final : public source::TextStore {
 // The image that the configuration names. What is passed must outlive it. Throws Error{usage}.
 [[nodiscard]] std::unique_ptr<source::NimSource> make_nim(const Config& config,
                                                           http::Client& client, util::Clock& clock,
-                                                          Console& console, source::TextStore& store);
+                                                          Console& console,
+                                                          source::TextStore& store);
 
 // The wishes in force as one line of text, for the completion record.
 [[nodiscard]] std::string wishes_name(const Config& config);

@@ -36,9 +36,8 @@ class Verification {
         m_results(files.size()) {
     // The largest first, so that none is left alone at the end.
     std::iota(m_order.begin(), m_order.end(), std::size_t{0});
-    std::stable_sort(m_order.begin(), m_order.end(), [&](std::size_t a, std::size_t b) {
-      return files[a].size > files[b].size;
-    });
+    std::stable_sort(m_order.begin(), m_order.end(),
+                     [&](std::size_t a, std::size_t b) { return files[a].size > files[b].size; });
   }
 
   std::vector<VerifiedFile> run(std::size_t threads);
@@ -120,8 +119,8 @@ VerifiedFile Verification::read(const storage::FileIdentity& file, std::span<std
     return {FileVerdict::missing, "nothing"};
   }
   if (*digest != file.digest) {
-    return {FileVerdict::wrong, fmt::format("checksum {} instead of {}", digest->to_string(),
-                                            file.digest.to_string())};
+    return {FileVerdict::wrong,
+            fmt::format("checksum {} instead of {}", digest->to_string(), file.digest.to_string())};
   }
   return {FileVerdict::right, ""};
 }

@@ -21,8 +21,8 @@ class PodRoot {
     std::filesystem::permissions(path(), std::filesystem::perms(0755));
     std::filesystem::copy_file(std::getenv("NAI_BINARY"), path() / "nai-model-processor");
     std::filesystem::create_directory(path() / "data");
-    write_file(path() / "etc/resolv.conf", "nameserver " + name_server + "\nsearch " + search +
-                                               "\noptions ndots:5\n");
+    write_file(path() / "etc/resolv.conf",
+               "nameserver " + name_server + "\nsearch " + search + "\noptions ndots:5\n");
   }
 
   [[nodiscard]] const std::filesystem::path& path() const { return m_directory.path(); }

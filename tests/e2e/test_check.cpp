@@ -28,8 +28,9 @@ mock::Options with_users() {
 }
 
 void add_model(mock::Registry& registry, bool gated = false) {
-  auto repository = mock::make_repository("org/model", {mock::regular_file("config.json", "{}"),
-                                                        mock::lfs_file("a.safetensors", k_weights)});
+  auto repository = mock::make_repository(
+      "org/model",
+      {mock::regular_file("config.json", "{}"), mock::lfs_file("a.safetensors", k_weights)});
   repository.gated = gated;
   repository.allowed_users = {"owner"};
   registry.add(repository);
@@ -92,13 +93,15 @@ TEST_CASE("check finds nothing wrong where a download works, and leaves nothing 
   CHECK(result.exit_status == 0);
   CHECK(result.err.empty());
   CHECK(job.termination_message().empty());
-  CHECK_THAT(line_of(result, "ok: token: "), ContainsSubstring("from HF_TOKEN is owner's, role read"));
+  CHECK_THAT(line_of(result, "ok: token: "),
+             ContainsSubstring("from HF_TOKEN is owner's, role read"));
   CHECK_THAT(result.out, ContainsSubstring("ok: model: org/model can be read; its version is ") &&
                              ContainsSubstring("2 files to have, 8.00 MB") &&
                              ContainsSubstring("the content of a.safetensors can be fetched"));
   // The Hub, and the host it redirects to.
-  CHECK_THAT(result.out, ContainsSubstring("ok: network: " + registry.hub_url() + " answers in ") &&
-                             ContainsSubstring("ok: network: " + registry.cdn_url() + " answers in "));
+  CHECK_THAT(result.out,
+             ContainsSubstring("ok: network: " + registry.hub_url() + " answers in ") &&
+                 ContainsSubstring("ok: network: " + registry.cdn_url() + " answers in "));
   CHECK_THAT(line_of(result, "ok: network: "),
              ContainsSubstring("issued by CN = mock registry throw-away CA") &&
                  ContainsSubstring("(" + job.environment["SSL_CERT_FILE"] + ")"));
@@ -167,8 +170,7 @@ TEST_CASE("check tells whose certificate is not trusted") {
   Job job(registry, "org/model");
   SECTION("the Hub's") {
     job.environment.erase("SSL_CERT_FILE");
-    check_error(job, job.run({"check"}), 75, "network",
-                "issuer: CN = mock registry throw-away CA");
+    check_error(job, job.run({"check"}), 75, "network", "issuer: CN = mock registry throw-away CA");
   }
   SECTION("the content host's alone") {
     registry.set_certificate(mock::Host::cdn, mock::CertificateKind::expired);
@@ -254,8 +256,9 @@ TEST_CASE("check names a volume that cannot be used, and how it is mounted") {
     const auto result = job.run({"check"});
     INFO(result.out << result.err);
     CHECK(result.exit_status == 0);
-    CHECK_THAT(line_of(result, "warning: volume: the volume says it has "),
-               ContainsSubstring("4.19 MB available") && ContainsSubstring("the model has 8.00 MB"));
+    CHECK_THAT(
+        line_of(result, "warning: volume: the volume says it has "),
+        ContainsSubstring("4.19 MB available") && ContainsSubstring("the model has 8.00 MB"));
     CHECK(std::filesystem::is_empty(job.mount()));
   }
 }

@@ -114,10 +114,11 @@ TEST_CASE("check sees names that are found, by whichever domain") {
   const auto result = root.run(environment, {"check"});
   INFO(result.out << result.err);
   CHECK(result.exit_status == 0);
-  CHECK_THAT(result.out,
-             ContainsSubstring("ok: names: hub has the address 127.0.0.1, found as hub.test\n") &&
-                 ContainsSubstring("warning: names: cdn.example has the address 127.0.0.2, found as "
-                                   "cdn.example.test: a search domain answers"));
+  CHECK_THAT(
+      result.out,
+      ContainsSubstring("ok: names: hub has the address 127.0.0.1, found as hub.test\n") &&
+          ContainsSubstring("warning: names: cdn.example has the address 127.0.0.2, found as "
+                            "cdn.example.test: a search domain answers"));
 }
 
 TEST_CASE("check tells who may not write to the volume, and whose it is") {
@@ -126,13 +127,12 @@ TEST_CASE("check tells who may not write to the volume, and whose it is") {
   }
   mock::Registry registry;
   const PodRoot root("127.53.2.1");
-  const auto result =
-      root.run(environment_for(registry.hub_url()), {"check"}, "1000660000:0");
+  const auto result = root.run(environment_for(registry.hub_url()), {"check"}, "1000660000:0");
   INFO(result.out << result.err);
   CHECK(result.exit_status == 6);
-  CHECK_THAT(result.out,
-             ContainsSubstring("error: volume: cannot make a directory in /data: Permission denied; "
-                               "this process is uid 1000660000 and gid 0, /data belongs to uid 0 "
-                               "and gid 0 with mode 0755 -> "));
+  CHECK_THAT(result.out, ContainsSubstring(
+                             "error: volume: cannot make a directory in /data: Permission denied; "
+                             "this process is uid 1000660000 and gid 0, /data belongs to uid 0 "
+                             "and gid 0 with mode 0755 -> "));
   CHECK(std::filesystem::is_empty(root.path() / "data"));
 }

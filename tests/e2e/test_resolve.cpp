@@ -91,8 +91,8 @@ TEST_CASE("resolve of a NIM image tells its profiles") {
     const auto result = job.run({"resolve"});
     INFO(result.out << result.err);
     CHECK(result.exit_status == 0);
-    CHECK_THAT(result.out, ContainsSubstring("Profiles: chosen ") &&
-                               ContainsSubstring("Volume: ask for 2Gi"));
+    CHECK_THAT(result.out,
+               ContainsSubstring("Profiles: chosen ") && ContainsSubstring("Volume: ask for 2Gi"));
     const auto yaml = job.run({"resolve", "--kubernetes"});
     CHECK_THAT(yaml.out, ContainsSubstring("key: NGC_API_KEY") &&
                              ContainsSubstring("name: NIM_MODEL_PROFILE") &&

@@ -163,7 +163,8 @@ TEST_CASE("verify of a NIM's volume, and its repair") {
   REQUIRE(job.run().exit_status == 0);
   CHECK(job.run({"verify"}).exit_status == 0);
 
-  const auto weights = job.reader().get(k_ngc_model, k_weights_version, "model-00001-of-00002.safetensors");
+  const auto weights =
+      job.reader().get(k_ngc_model, k_weights_version, "model-00001-of-00002.safetensors");
   REQUIRE(weights);
   flip_a_bit(std::filesystem::canonical(*weights), 1234);
   const auto broken = job.run({"verify"});

@@ -123,7 +123,8 @@ TEST_CASE("What the resolver says becomes a finding", "[app]") {
   const ResolverSettings settings{.servers = {"10.96.0.10"}, .domains = {"a.local", "b.local"}};
   const auto unknown = judge_name("hub", {.state = Lookup::State::unknown}, settings);
   CHECK(unknown.severity == Severity::error);
-  CHECK_THAT(unknown.text, ContainsSubstring("10.96.0.10") && ContainsSubstring("a.local, b.local"));
+  CHECK_THAT(unknown.text,
+             ContainsSubstring("10.96.0.10") && ContainsSubstring("a.local, b.local"));
   CHECK_THAT(unknown.remedy, ContainsSubstring("dnsConfig.searches"));
   const auto silent = judge_name("hub.example", {}, {});
   CHECK_THAT(silent.text, ContainsSubstring("/etc/resolv.conf names none"));

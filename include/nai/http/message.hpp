@@ -83,7 +83,7 @@ struct Response {
   std::string reason;
   Headers headers;
   std::optional<TransportError> error;  // set when the exchange did not complete
-  std::optional<Peer> peer = {};          // when it was asked for
+  std::optional<Peer> peer = {};        // when it was asked for
   bool refused_by_sink = false;         // the sink wanted no more; `error` is empty then
   std::uint64_t body_bytes = 0;         // bytes of body handed to the sink
   std::chrono::milliseconds first_byte_time{0};

@@ -91,9 +91,10 @@ std::string Access::remedy_for(util::ErrorKind kind) const {
     case util::ErrorKind::unauthorized:
       return credential.value.empty()
                  ? fmt::format("set {}; no credential was sent", variable)
-                 : fmt::format("check that the one from {} is valid, was not revoked, and that its "
-                               "owner was granted access to the model on its page",
-                               credential.origin);
+                 : fmt::format(
+                       "check that the one from {} is valid, was not revoked, and that its "
+                       "owner was granted access to the model on its page",
+                       credential.origin);
     case util::ErrorKind::not_found:
       return "compare REPO_ID and REPO_VERSION with the model's page; a private model looks like "
              "this to a token that may not see it";
@@ -145,7 +146,8 @@ void Access::check_ngc_key(source::NimSource& nim) {
   }
   switch (nim.key_state(m_context.stop)) {
     case source::KeyState::valid:
-      m_result.findings.push_back(fine(k_token, fmt::format("NGC knows the key from {}", key.origin)));
+      m_result.findings.push_back(
+          fine(k_token, fmt::format("NGC knows the key from {}", key.origin)));
       break;
     case source::KeyState::invalid:
       m_result.findings.push_back({.severity = Severity::error,
@@ -173,14 +175,15 @@ void Access::check_model(source::Source& source, bool lists) {
     const auto manifest = source.list(stop);
     m_result.bytes = manifest.total_bytes();
     m_result.findings.push_back(
-        fine(k_model, fmt::format("{} has {} files to have, {}", m_config.repository,
-                                  manifest.artifacts.size(),
-                                  util::format_bytes(manifest.total_bytes()))));
+        fine(k_model,
+             fmt::format("{} has {} files to have, {}", m_config.repository,
+                         manifest.artifacts.size(), util::format_bytes(manifest.total_bytes()))));
     fetch_one_byte(source, manifest);
   });
 }
 
-// Of a file that the Hub does not serve itself, if there is one: that is where most bytes come from.
+// Of a file that the Hub does not serve itself, if there is one: that is where most bytes come
+// from.
 void Access::fetch_one_byte(source::Source& source, const source::Manifest& manifest) {
   const auto& files = manifest.artifacts;
   const auto has_content = [](const auto& file) { return file.size > 0; };
@@ -201,9 +204,9 @@ void Access::fetch_one_byte(source::Source& source, const source::Manifest& mani
   } else if (result.verdict == http::Verdict::stopped) {
     throw util::Error(util::ErrorKind::interrupted, "interrupted");
   } else {
-    throw util::Error(util::ErrorKind::temporary,
-                      fmt::format("the content of {} cannot be fetched: {}", file->path,
-                                  result.cause));
+    throw util::Error(
+        util::ErrorKind::temporary,
+        fmt::format("the content of {} cannot be fetched: {}", file->path, result.cause));
   }
 }
 

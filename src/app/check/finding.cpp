@@ -16,11 +16,11 @@ namespace {
 using util::ErrorKind;
 
 // First what ends the Job for good; of the rest, what is nearer to the pod.
-constexpr std::array k_ranking{ErrorKind::usage,        ErrorKind::unauthorized,
-                               ErrorKind::not_found,    ErrorKind::content_mismatch,
-                               ErrorKind::no_space,     ErrorKind::storage,
-                               ErrorKind::volume_busy,  ErrorKind::temporary,
-                               ErrorKind::interrupted,  ErrorKind::internal};
+constexpr std::array k_ranking{ErrorKind::usage,       ErrorKind::unauthorized,
+                               ErrorKind::not_found,   ErrorKind::content_mismatch,
+                               ErrorKind::no_space,    ErrorKind::storage,
+                               ErrorKind::volume_busy, ErrorKind::temporary,
+                               ErrorKind::interrupted, ErrorKind::internal};
 
 auto rank(const Finding& finding) {
   return std::find(k_ranking.begin(), k_ranking.end(), finding.kind) - k_ranking.begin();
@@ -66,14 +66,14 @@ void Findings::add(Finding finding) {
   finding.text = on_one_line(finding.text);
   finding.remedy = on_one_line(finding.remedy);
   if (!m_silent) {
-    m_console.announce("finding",
-                       fmt::format("{}: {}: {}{}{}", name_of(finding.severity), finding.group,
-                                   finding.text, finding.remedy.empty() ? "" : " -> ",
-                                   finding.remedy),
-                       {{"severity", std::string(name_of(finding.severity))},
-                        {"group", std::string(finding.group)},
-                        {"text", finding.text},
-                        {"remedy", finding.remedy}});
+    m_console.announce(
+        "finding",
+        fmt::format("{}: {}: {}{}{}", name_of(finding.severity), finding.group, finding.text,
+                    finding.remedy.empty() ? "" : " -> ", finding.remedy),
+        {{"severity", std::string(name_of(finding.severity))},
+         {"group", std::string(finding.group)},
+         {"text", finding.text},
+         {"remedy", finding.remedy}});
   }
   m_all.push_back(std::move(finding));
 }

@@ -140,11 +140,11 @@ Finding judge_name(const std::string& host, const Lookup& lookup,
   }
   Finding finding{.severity = Severity::error, .group = k_group, .text = {}};
   if (lookup.state == Lookup::State::unknown) {
-    finding.text =
-        fmt::format("{} is not known to the name servers {} ({}), neither alone nor in the search "
-                    "domains {}",
-                    host, servers_of(settings), lookup.problem,
-                    settings.domains.empty() ? "(none)" : list_of(settings.domains));
+    finding.text = fmt::format(
+        "{} is not known to the name servers {} ({}), neither alone nor in the search "
+        "domains {}",
+        host, servers_of(settings), lookup.problem,
+        settings.domains.empty() ? "(none)" : list_of(settings.domains));
     finding.remedy = remedy_for_unknown(host);
     return finding;
   }

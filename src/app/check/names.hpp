@@ -25,8 +25,8 @@ struct Lookup {
   enum class State { found, unknown, no_answer } state = State::no_answer;
   std::string problem = {};  // the resolver's words
   std::vector<std::string> addresses = {};
-  std::string full_name = {};   // that it was found under
-  bool exists_alone = false;  // also without any search domain
+  std::string full_name = {};  // that it was found under
+  bool exists_alone = false;   // also without any search domain
 };
 
 // The finding about a name.

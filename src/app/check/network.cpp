@@ -109,9 +109,9 @@ std::vector<Finding> judge_proxies(const std::vector<NamedProxy>& proxies) {
                           .kind = util::ErrorKind::usage});
       continue;
     }
-    findings.push_back(fine(k_proxy_group, fmt::format("{} names {}; NO_PROXY is {}",
-                                                       proxy.variable, proxy.address,
-                                                       without.empty() ? "empty" : without)));
+    findings.push_back(
+        fine(k_proxy_group, fmt::format("{} names {}; NO_PROXY is {}", proxy.variable,
+                                        proxy.address, without.empty() ? "empty" : without)));
   }
   return findings;
 }

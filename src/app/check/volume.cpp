@@ -73,9 +73,10 @@ std::string remedy_for(int problem) {
 Finding refused(const std::string& what, const std::filesystem::path& owner_of, int problem) {
   const auto error = util::storage_error(what, problem);
   const bool permission = problem == EACCES || problem == EPERM;
-  return broken(error.kind(),
-                permission ? fmt::format("{}; {}", error.what(), ownership(owner_of)) : error.what(),
-                remedy_for(problem));
+  return broken(
+      error.kind(),
+      permission ? fmt::format("{}; {}", error.what(), ownership(owner_of)) : error.what(),
+      remedy_for(problem));
 }
 
 // A directory for probes, gone with all that was made in it.
@@ -132,10 +133,10 @@ std::vector<Finding> VolumeCheck::run() {
   struct stat status {};
   if (::stat(mount.c_str(), &status) != 0) {
     const int problem = errno;
-    add(problem == ENOENT ? broken(util::ErrorKind::usage,
-                                   fmt::format("{} does not exist", mount.string()),
-                                   "mount the volume there, or name its place in OUTPUT_MOUNT")
-                          : refused("cannot use " + mount.string(), mount, problem));
+    add(problem == ENOENT
+            ? broken(util::ErrorKind::usage, fmt::format("{} does not exist", mount.string()),
+                     "mount the volume there, or name its place in OUTPUT_MOUNT")
+            : refused("cannot use " + mount.string(), mount, problem));
     return std::move(m_findings);
   }
   if (!S_ISDIR(status.st_mode)) {
@@ -202,8 +203,7 @@ void VolumeCheck::check_calls(const std::filesystem::path& directory) {
   const std::array calls{
       Call{"hard links", [&] { return ::link(file.c_str(), (directory / "hard-link").c_str()); }},
       Call{"renaming", [&] { return ::rename(file.c_str(), renamed.c_str()); }},
-      Call{"symbolic links",
-           [&] { return ::symlink("renamed", (directory / "link").c_str()); },
+      Call{"symbolic links", [&] { return ::symlink("renamed", (directory / "link").c_str()); },
            m_question.needs_links},
       Call{"changing modes", [&] { return ::chmod(renamed.c_str(), 0644); }, false}};
   std::string working;
@@ -246,9 +246,9 @@ void VolumeCheck::check_space() {
     return;
   }
   const std::uint64_t available = std::uint64_t{status.f_bavail} * status.f_frsize;
-  std::string text = fmt::format("the volume says it has {} available of {}",
-                                 util::format_bytes(available),
-                                 util::format_bytes(std::uint64_t{status.f_blocks} * status.f_frsize));
+  std::string text =
+      fmt::format("the volume says it has {} available of {}", util::format_bytes(available),
+                  util::format_bytes(std::uint64_t{status.f_blocks} * status.f_frsize));
   if (m_question.bytes_needed) {
     text += fmt::format(", the model has {}", util::format_bytes(*m_question.bytes_needed));
   }
@@ -266,7 +266,8 @@ void VolumeCheck::check_space() {
 std::vector<Finding> judge_mount(const std::filesystem::path& directory,
                                  const std::optional<storage::MountInfo>& mount) {
   if (!mount) {
-    return {fine(k_group, fmt::format("how {} is mounted cannot be seen here", directory.string()))};
+    return {
+        fine(k_group, fmt::format("how {} is mounted cannot be seen here", directory.string()))};
   }
   std::vector<Finding> findings{
       fine(k_group, fmt::format("{} is on {} of type {}, mounted at {} with {}", directory.string(),

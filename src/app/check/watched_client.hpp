@@ -14,13 +14,13 @@ namespace nai::app {
 
 // What was seen of one origin.
 struct Contact {
-  http::Url url;                            // of the first request there
-  bool answered = false;                    // there was a status line, whatever it said
-  std::optional<http::Peer> peer = {};      // of the first connection
+  http::Url url;                                   // of the first request there
+  bool answered = false;                           // there was a status line, whatever it said
+  std::optional<http::Peer> peer = {};             // of the first connection
   std::optional<http::TransportError> error = {};  // the last one, unless it answered since
-  std::chrono::milliseconds time{0};        // to the first byte of the first answer
-  std::string date = {};                    // that answer's Date
-  util::SystemTime local_time = {};         // when it came
+  std::chrono::milliseconds time{0};               // to the first byte of the first answer
+  std::string date = {};                           // that answer's Date
+  util::SystemTime local_time = {};                // when it came
 };
 
 // Passes requests on and remembers which hosts they went to. Thread-safe.

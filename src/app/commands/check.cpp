@@ -132,7 +132,8 @@ void Check::judge_server(Finding& finding) const {
   finding.kind = util::ErrorKind::storage;
   finding.text += "; it is the node that mounts the volume, by a resolver of its own";
   finding.remedy =
-      "look the name up on the node: if it is not known there either, the pod's events say \"Failed "
+      "look the name up on the node: if it is not known there either, the pod's events say "
+      "\"Failed "
       "to resolve server\", and the volume has to name the server in full or by its address; for "
       "this pod, " +
       finding.remedy;
@@ -164,10 +165,11 @@ void Check::check_the_volume(std::optional<std::uint64_t> bytes) {
   }
   m_findings.add({.severity = Severity::error,
                   .group = "volume",
-                  .text = fmt::format("{} did not answer within {} s", m_config.output_mount.string(),
-                                      k_volume_limit.count()),
-                  .remedy = "check that the volume's server runs and that the node reaches it (port "
-                            "2049 for NFS); a hard mount waits for it for ever",
+                  .text = fmt::format("{} did not answer within {} s",
+                                      m_config.output_mount.string(), k_volume_limit.count()),
+                  .remedy =
+                      "check that the volume's server runs and that the node reaches it (port "
+                      "2049 for NFS); a hard mount waits for it for ever",
                   .kind = util::ErrorKind::storage});
 }
 

@@ -85,20 +85,19 @@ std::string document(const Resolved& resolved) {
         {{"path", file.path}, {"size", file.size}, {"digest", file.digest.to_string()}});
   }
   json["skipped"] = resolved.manifest.skipped;
-  json["claim"] = resolved.has_files() ? Json{{"storage", claim_quantity(resolved.bytes())},
-                                              {"rule", k_claim_rule}}
-                                       : Json();
+  json["claim"] = resolved.has_files()
+                      ? Json{{"storage", claim_quantity(resolved.bytes())}, {"rule", k_claim_rule}}
+                      : Json();
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 void print_files(const Resolved& resolved, Console& console) {
   for (const auto& file : resolved.manifest.artifacts) {
-    console.announce("file",
-                     fmt::format("  {:>10}  {}  {}", util::format_bytes(file.size), file.path,
-                                 file.digest.to_string()),
-                     {{"path", file.path},
-                      {"bytes", file.size},
-                      {"digest", file.digest.to_string()}});
+    console.announce(
+        "file",
+        fmt::format("  {:>10}  {}  {}", util::format_bytes(file.size), file.path,
+                    file.digest.to_string()),
+        {{"path", file.path}, {"bytes", file.size}, {"digest", file.digest.to_string()}});
   }
   for (const auto& path : resolved.manifest.skipped) {
     console.announce("file_skipped", fmt::format("  {:>10}  {}", "left out", path),

@@ -109,9 +109,8 @@ int Verify::run() {
                       "REPO_ID (--repo-id) is not set: --repair has to know where to fetch from");
   }
   std::stop_source stop = m_session.stop;
-  auto lock = repairs ? hold_volume(m_volume, m_config, m_session, [stop]() mutable {
-    stop.request_stop();
-  })
+  auto lock = repairs ? hold_volume(m_volume, m_config, m_session,
+                                    [stop]() mutable { stop.request_stop(); })
                       : nullptr;
   const Expectation expected = expectation();
   read(expected);
@@ -166,12 +165,12 @@ void Verify::check_record_fits(const storage::Record& record) const {
                                   record.source, source_name(m_config)));
   }
   if (m_config.options.repair && record.selection != selection_name(m_config)) {
-    throw util::Error(util::ErrorKind::usage,
-                      fmt::format("the volume was filled with the selection {}, and the "
-                                  "configuration says {}: expected the same",
-                                  record.selection.empty() ? "by the rule" : record.selection,
-                                  selection_name(m_config).empty() ? "by the rule"
-                                                                   : selection_name(m_config)));
+    throw util::Error(
+        util::ErrorKind::usage,
+        fmt::format("the volume was filled with the selection {}, and the "
+                    "configuration says {}: expected the same",
+                    record.selection.empty() ? "by the rule" : record.selection,
+                    selection_name(m_config).empty() ? "by the rule" : selection_name(m_config)));
   }
 }
 
@@ -223,8 +222,7 @@ void Verify::read(const Expectation& expected) {
   m_taken = reporter.elapsed();
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].verdict != FileVerdict::right) {
-      m_problems.push_back(
-          {expected.files[i].path, name_of(results[i].verdict), results[i].found});
+      m_problems.push_back({expected.files[i].path, name_of(results[i].verdict), results[i].found});
     }
   }
   if (!storage::is_arranged(m_volume.layout(), expected.arrangement)) {
@@ -249,8 +247,8 @@ void Verify::find_extra(const Expectation& expected) {
   std::filesystem::recursive_directory_iterator entries(root, problem);
   for (const std::filesystem::recursive_directory_iterator end; !problem && entries != end;
        entries.increment(problem)) {
-    const bool is_directory = entries->symlink_status(problem).type() ==
-                              std::filesystem::file_type::directory;
+    const bool is_directory =
+        entries->symlink_status(problem).type() == std::filesystem::file_type::directory;
     auto path = entries->path().lexically_relative(root).string();
     // What NFS keeps of removed files that are still open.
     const bool is_leftover = entries->path().filename().string().starts_with(".nfs");
@@ -282,11 +280,12 @@ void Verify::tell(const Expectation& expected) const {
   const double seconds = std::max(0.001, std::chrono::duration<double>(m_taken).count());
   m_console.announce(
       "verified",
-      fmt::format("Verified: {} files, {} in {} ({}) - {}", expected.files.size(),
-                  util::format_bytes(bytes),
-                  util::format_duration(std::chrono::ceil<std::chrono::seconds>(m_taken)),
-                  util::format_rate(static_cast<double>(bytes) / seconds),
-                  m_problems.empty() ? "all right" : fmt::format("{} not right", m_problems.size())),
+      fmt::format(
+          "Verified: {} files, {} in {} ({}) - {}", expected.files.size(),
+          util::format_bytes(bytes),
+          util::format_duration(std::chrono::ceil<std::chrono::seconds>(m_taken)),
+          util::format_rate(static_cast<double>(bytes) / seconds),
+          m_problems.empty() ? "all right" : fmt::format("{} not right", m_problems.size())),
       {{"files", std::uint64_t{expected.files.size()}},
        {"bytes", bytes},
        {"problems", std::uint64_t{m_problems.size()}},
