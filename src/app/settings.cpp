@@ -142,7 +142,7 @@ constexpr auto k_settings = std::to_array<Setting>({
     {.group = model, .variable = "REPO_ID", .flag = "--repo-id",
      .value_name = "ORG/NAME",
      .help = "The repository, bare or as https://huggingface.co/ORG/NAME; for nim the image, such as "
-             "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2. Required",
+             "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2. Required, but not by check and verify",
      .apply = set_repository},
     {.group = model, .variable = "REPO_VERSION", .flag = "--repo-version",
      .value_name = "REVISION",

@@ -190,6 +190,7 @@ void VolumeCheck::write_and_sync(const std::filesystem::path& file) {
   const std::vector<std::byte> block(k_probe_bytes, std::byte{0x5a});
   util::write_all_at(fd, block, 0, file);
   util::sync_data(fd, file);
+  util::sync_directory(file.parent_path());
 }
 
 void VolumeCheck::check_calls(const std::filesystem::path& directory) {

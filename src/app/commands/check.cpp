@@ -71,6 +71,9 @@ int Check::run() {
                                     .clock = m_session.clock,
                                     .console = m_session.console,
                                     .stop = m_session.stop.get_token()});
+  if (m_session.stop.stop_requested()) {
+    throw util::Error(util::ErrorKind::interrupted, "interrupted");
+  }
   tell_names();
   m_findings.add(judge_proxies(named_proxies()));
   tell_contacts();
