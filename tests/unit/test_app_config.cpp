@@ -338,7 +338,7 @@ TEST_CASE("The table of settings is consistent", "[app]") {
   for (const Setting& setting : settings()) {
     INFO(setting.variable << setting.flag);
     CHECK_FALSE((setting.variable.empty() && setting.flag.empty()));
-    CHECK(setting.flag.empty() == setting.value_name.empty());
+    CHECK((setting.flag.empty() || setting.is_switch) == setting.value_name.empty());
     CHECK_FALSE(setting.help.empty());
     CHECK_FALSE(setting.help.ends_with('.'));
     CHECK((setting.flag.empty() || setting.apply != nullptr));
