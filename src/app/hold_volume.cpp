@@ -47,9 +47,9 @@ class WaitReporter {
 
 }  // namespace
 
-std::unique_ptr<storage::VolumeLock> hold_volume(storage::Volume& volume, const Config& config,
-                                                 const Session& session,
-                                                 std::function<void()> on_lost) {
+std::unique_ptr<storage::VolumeLock> hold_volume(
+    storage::Volume& volume, const Config& config, const Session& session,
+    std::function<void(const util::Error& why)> on_lost) {
   volume.prepare_state();
   WaitReporter reporter(session.console, config.output.progress_interval);
   return storage::acquire_volume_lock(

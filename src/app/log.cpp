@@ -69,6 +69,10 @@ Console::Console(const OutputConfig& config, util::Clock& clock, Streams streams
 
 void Console::hide(std::string secret) { m_redactor.add(std::move(secret)); }
 
+std::string Console::presentable(std::string_view text) const {
+  return util::printable(m_redactor.apply(text), k_max_line_bytes, true);
+}
+
 void Console::write(Level level, std::string_view event, std::string_view message,
                     const util::Fields& fields) {
   if (enabled(level)) {
@@ -130,7 +134,7 @@ void Console::fail(std::string_view text, const util::Fields& fields) {
     return;
   }
   show_status("");
-  put_raw(m_error, util::printable(m_redactor.apply(text), k_max_line_bytes, true) + "\n");
+  put_raw(m_error, presentable(text) + "\n");
 }
 
 void Console::put(const Line& line, std::string_view prefix) {

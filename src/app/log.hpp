@@ -58,6 +58,8 @@ class Console final : public util::Log {
   // Why the run failed: the last thing on standard error, `text` as it is, over several lines if it
   // has them.
   void fail(std::string_view text, const util::Fields& fields);
+  // What fail() writes of `text`: without secrets and control characters.
+  [[nodiscard]] std::string presentable(std::string_view text) const;
 
  private:
   struct Line {

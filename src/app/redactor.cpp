@@ -31,19 +31,40 @@ std::string_view harmless_part(std::string_view address) {
   return address;
 }
 
-std::string cut_urls(std::string_view text) {
+// Who has the values of a signed query has the file. Servers repeat them in their errors, with the
+// path in front or without.
+std::string_view without_query(std::string_view word) {
+  const auto question = word.find('?');
+  if (question != std::string_view::npos && word.find('=', question) != std::string_view::npos) {
+    return word.substr(0, question);
+  }
+  const bool is_signed = util::contains_ignoring_case(word, "signature=") ||
+                         util::contains_ignoring_case(word, "x-amz-");
+  return is_signed ? word.substr(0, word.find('=')) : word;
+}
+
+std::string_view harmless_word(std::string_view word, std::string& result) {
   constexpr std::string_view k_scheme_end = "://";
+  if (const auto at = word.find(k_scheme_end); at != std::string_view::npos) {
+    const auto start = at + k_scheme_end.size();
+    result += word.substr(0, start);
+    return harmless_part(word.substr(start));
+  }
+  return without_query(word);
+}
+
+std::string cut_addresses(std::string_view text) {
   constexpr std::string_view k_delimiters = " \t\r\n\"'<>`";
   std::string result;
-  for (auto at = text.find(k_scheme_end); at != std::string_view::npos;
-       at = text.find(k_scheme_end)) {
-    const auto start = at + k_scheme_end.size();
-    const auto address = text.substr(start, text.find_first_of(k_delimiters, start) - start);
-    result += text.substr(0, start);
-    result += harmless_part(address);
-    text.remove_prefix(start + address.size());
+  while (!text.empty()) {
+    const auto end = std::min(text.find_first_of(k_delimiters), text.size());
+    const auto word = harmless_word(text.substr(0, end), result);
+    result += word;
+    const auto next = std::min(text.find_first_not_of(k_delimiters, end), text.size());
+    result += text.substr(end, next - end);
+    text.remove_prefix(next);
   }
-  return result.append(text);
+  return result;
 }
 
 }  // namespace
@@ -62,7 +83,7 @@ std::string Redactor::apply(std::string_view text) const {
   for (const auto& secret : m_secrets) {
     replace_all(result, secret);
   }
-  return cut_urls(result);
+  return cut_addresses(result);
 }
 
 }  // namespace nai::app

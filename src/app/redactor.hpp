@@ -13,7 +13,7 @@ class Redactor {
   // Ignores texts of fewer than four bytes, which would match anything.
   void add(std::string secret);
   // `text` with every known secret replaced by "***", and with the query and the user info of every
-  // URL cut out.
+  // URL cut out; so are signed queries without one.
   [[nodiscard]] std::string apply(std::string_view text) const;
 
  private:

@@ -2,6 +2,7 @@
 #include <nai/app/run.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,8 +52,8 @@ Error as_error(const std::exception_ptr& exception) {
 
 // Tells a failure in every place where it is looked for; returns the exit status.
 int report(const Failure& failure, Console& console, const OutputConfig& output) {
-  const auto problem = write_termination_message(output.termination_file,
-                                                 output.termination_file_named, failure.text);
+  const auto problem = write_termination_message(
+      output.termination_file, output.termination_file_named, console.presentable(failure.text));
   if (!problem.empty()) {
     console.warning("termination_message_lost", "the termination message is lost: " + problem);
   }
@@ -73,6 +74,12 @@ void occupy_standard_descriptors() {
       static_cast<void>(::open("/", O_RDONLY | O_DIRECTORY));
     }
   }
+}
+
+// The memory of a crash holds the token; nothing may write it into a file.
+void forbid_core_files() {
+  const rlimit none{0, 0};
+  static_cast<void>(::setrlimit(RLIMIT_CORE, &none));
 }
 
 int run_command(const Config& config, Session& session) {
@@ -126,6 +133,7 @@ int run(std::span<const char* const> arguments, const char* const* environment) 
   try {
     occupy_standard_descriptors();
     block_signals();
+    forbid_core_files();
     return run_reported(arguments, read_environment(environment));
   } catch (...) {
     // Not even the means of telling it could be set up.

@@ -43,8 +43,10 @@ PartialFile::PartialFile(const Layout& layout, FileIdentity file)
 PartialFile::~PartialFile() = default;
 
 std::unique_ptr<PartialFile> PartialFile::open(const Layout& layout, const FileIdentity& file,
-                                               bool journaled, util::Log& log) {
+                                               bool journaled, util::Log& log,
+                                               std::function<bool()> may_write) {
   std::unique_ptr<PartialFile> partial(new PartialFile(layout, file));
+  partial->m_may_write = std::move(may_write);
   partial->m_journaled = journaled;
   if (journaled && partial->restore(log)) {
     return partial;
@@ -129,6 +131,7 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
   const std::shared_lock gate(m_write_gate);
   refuse_after_failure();
   try {
+    refuse_without_lease();
     m_content->write(data, offset);
     if (m_journal) {
       m_journal->append_block({range, digest::block_checksum(data)});
@@ -224,8 +227,18 @@ void PartialFile::refuse_after_failure() const {
   }
 }
 
+// A process that was paused does not know that its volume is another's now, whose verified content
+// it would write over.
+void PartialFile::refuse_without_lease() const {
+  if (m_may_write && !m_may_write()) {
+    throw util::Error(util::ErrorKind::volume_busy,
+                      fmt::format("cannot write {}: the volume is another run's", m_path.string()));
+  }
+}
+
 void PartialFile::publish(const Layout& layout) {
   refuse_after_failure();
+  refuse_without_lease();
   m_content->make_readable_by_all();  // readers run under other user ids
   sync_content();
   refuse_if_replaced();

@@ -145,7 +145,7 @@ Inventory& Volume::inventory() {
 }
 
 std::unique_ptr<PartialFile> Volume::open_partial(const FileIdentity& file, bool journaled) {
-  return PartialFile::open(m_layout, file, journaled, m_log);
+  return PartialFile::open(m_layout, file, journaled, m_log, m_may_write);
 }
 
 void Volume::publish(PartialFile& partial) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <span>
 #include <thread>
 #include <utility>
@@ -32,7 +33,7 @@ class HeldLease final : public VolumeLock {
     LeaseHolder holder;
     util::Fd fd;
     VolumeLockOptions options;
-    std::function<void()> on_lost;
+    std::function<void(const util::Error&)> on_lost;
   };
 
   HeldLease(Parts parts, util::Clock& clock)
@@ -57,6 +58,17 @@ class HeldLease final : public VolumeLock {
 
   [[nodiscard]] bool held() const override { return m_held; }
 
+  [[nodiscard]] bool confirm() override {
+    if (m_clock.steady_now() - m_renewed.load() >= m_parts.options.dead_after / 2) {
+      const std::scoped_lock lock(m_mutex);
+      // Several threads wake up from the same pause.
+      if (m_clock.steady_now() - m_renewed.load() >= m_parts.options.dead_after / 2) {
+        renew();
+      }
+    }
+    return m_held;
+  }
+
  private:
   void keep_alive(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -64,40 +76,53 @@ class HeldLease final : public VolumeLock {
       if (stop.stop_requested()) {
         return;
       }
-      if (!renew()) {
-        m_held = false;
-        if (m_parts.on_lost) {
-          m_parts.on_lost();
-        }
+      const std::scoped_lock lock(m_mutex);
+      renew();
+      if (!m_held) {
         return;
       }
     }
   }
 
-  // False when the lease is lost. Trouble with the volume is tolerated until others may think us
-  // dead.
-  bool renew() {
+  // Trouble with the volume is tolerated until others may think us dead. Looks at the lease behind
+  // the sign of life: who took it over before sees none, and who is about to lets it be. m_mutex is
+  // held.
+  void renew() {
     try {
-      const auto seen = read_lease(m_parts.path);
-      const auto holder = seen ? parse_lease(*seen) : std::nullopt;
-      if (!holder || holder->owner != m_parts.holder.owner) {
-        return false;
-      }
       const std::string text = lease_text(m_parts.holder, m_heartbeat + 1);
       util::write_all_at(m_parts.fd, std::as_bytes(std::span(text)), 0, m_parts.path);
       util::sync_data(m_parts.fd, m_parts.path);
       ++m_heartbeat;
+      const auto seen = read_lease(m_parts.path);
+      const auto holder = seen ? parse_lease(*seen) : std::nullopt;
+      if (!holder || holder->owner != m_parts.holder.owner) {
+        lose(
+            {util::ErrorKind::volume_busy,
+             "this run gave no sign of life in time, or its lease was removed, and another one may "
+             "have taken the volume over; it stopped so that only one writes"});
+        return;
+      }
       m_renewed = m_clock.steady_now();
-      return true;
-    } catch (const util::Error&) {
-      return m_clock.steady_now() - m_renewed < m_parts.options.dead_after / 2;
+    } catch (const util::Error& error) {
+      if (m_clock.steady_now() - m_renewed.load() >= m_parts.options.dead_after / 2) {
+        lose(
+            error.with_context("the volume takes no sign of life of this run, which stopped "
+                               "before another one takes it for dead"));
+      }
+    }
+  }
+
+  void lose(const util::Error& why) {
+    if (m_held.exchange(false) && m_parts.on_lost) {
+      m_parts.on_lost(why);
     }
   }
 
   Parts m_parts;
   util::Clock& m_clock;
   std::uint64_t m_heartbeat = 0;
-  util::SteadyTime m_renewed;
+  std::mutex m_mutex;  // one sign of life at a time
+  std::atomic<util::SteadyTime> m_renewed;
   std::atomic<bool> m_held{true};
   std::jthread m_thread;
 };

@@ -42,6 +42,27 @@ mock::Repository hostile(const std::vector<std::string>& paths) {
 
 }  // namespace
 
+TEST_CASE("what is no Hub's answer is told in a sentence, with what to check") {
+  struct Case {
+    int answered;
+    std::string words;
+  };
+  for (const Case& c :
+       {Case{400, "400 Client Error: Bad Request for url"}, Case{418, "418 Client Error"},
+        Case{302, "it answered 302 Found to https://127.0.0.1"}}) {
+    mock::Registry registry(over_tls());
+    registry.set_fault_hook([&](const mock::RequestInfo&) {
+      return mock::Fault{.answer = mock::text_response(c.answered, "", "text/plain")};
+    });
+    Job job(registry, "org/model");
+    const auto result = job.run();
+    check_failure(job, result, 2, c.words);
+    CHECK_THAT(result.err, StartsWith("Configuration error: 127.0.0.1 does not take this request; "
+                                      "check REPO_ID, REPO_VERSION, HF_ENDPOINT"));
+    CHECK(std::filesystem::is_empty(job.mount()));
+  }
+}
+
 TEST_CASE("configuration mistakes name the variable and touch nothing") {
   const mock::Registry registry(over_tls());
   struct Case {

@@ -65,3 +65,38 @@ TEST_CASE("a name that does not exist is named") {
                              ContainsSubstring("hub.example"));
   CHECK(std::filesystem::is_empty(root.path() / "data"));
 }
+
+TEST_CASE("names that cannot be resolved for a while only delay the run") {
+  if (::geteuid() != 0) {
+    SKIP("needs root for port 53 and chroot");
+  }
+  using Trouble = DnsServer::Trouble;
+  mock::Options options;
+  options.hub_name = "hub";
+  options.cdn_name = "cdn.test";
+  options.shaping.connection_bytes_per_second = 2'000'000;
+  mock::Registry registry(options);
+  const auto weights = mock::Content::generated(1, 20'000'000);
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", weights)}));
+  // At the start, and when the first file is to be fetched.
+  for (const std::string troubled : {"hub", "cdn"}) {
+    for (const Trouble trouble :
+         {Trouble::server_failure, Trouble::unknown_names, Trouble::silence}) {
+      DnsServer names({{"hub.test", {"127.0.0.1"}}, {"cdn.test", {"127.0.0.2"}}});
+      names.set_trouble(trouble, troubled);
+      const PodRoot root(names.address());
+      auto job = root.start({{"REPO_ID", "org/model"},
+                             {"HF_ENDPOINT", registry.hub_url()},
+                             {"RETRY_DELAY", "50ms"},
+                             {"MAX_RETRIES", "1000"}});
+      const bool asked =
+          names.wait_for_questions(trouble == Trouble::silence ? 8 : 40, std::chrono::seconds(120));
+      names.set_trouble(Trouble::none);
+      const auto result = job.wait();
+      INFO(troubled << " " << static_cast<int>(trouble) << "\n" << result.out << result.err);
+      CHECK(asked);
+      CHECK(result.exit_status == 0);
+      CHECK(same_content(root.path() / "data/model-files/model.safetensors", weights));
+    }
+  }
+}

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "support/fake_clock.hpp"
 #include "support/mock/registry.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/text_sink.hpp"
 
 // A Hugging Face source that speaks through libcurl and TLS with a mock Hub and its CDN.
 namespace nai::source {
@@ -27,17 +27,6 @@ using mock::RequestKind;
 
 inline constexpr std::uint64_t k_big_size = 3'000'000;
 inline constexpr std::string_view k_token = "hf_alice";
-
-class TextSink : public RangeSink {
- public:
-  bool write(std::span<const std::byte> data) override {
-    for (const std::byte byte : data) {
-      text += static_cast<char>(byte);
-    }
-    return true;
-  }
-  std::string text;
-};
 
 inline mock::Options with_tls(mock::Options options = {}) {
   options.tls = true;

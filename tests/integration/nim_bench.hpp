@@ -17,6 +17,7 @@
 #include "support/fake_clock.hpp"
 #include "support/nim_models.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/text_sink.hpp"
 
 namespace nai::source {
 
@@ -29,18 +30,6 @@ class MemoryStore final : public TextStore {
   void save(const std::string& name, std::string_view text) override { texts[name] = text; }
 
   std::map<std::string, std::string> texts;
-};
-
-class TextSink final : public RangeSink {
- public:
-  bool write(std::span<const std::byte> data) override {
-    for (const std::byte byte : data) {
-      text += static_cast<char>(byte);
-    }
-    return true;
-  }
-
-  std::string text;
 };
 
 // A NIM source against a mock of its services, over TLS.

@@ -119,14 +119,31 @@ std::vector<std::string> DnsServer::questions() const {
   return m_questions;
 }
 
+bool DnsServer::wait_for_questions(std::size_t count, std::chrono::seconds timeout) const {
+  std::unique_lock lock(m_mutex);
+  return m_asked.wait_for(lock, timeout, [&] { return m_questions.size() >= count; });
+}
+
+void DnsServer::set_trouble(Trouble trouble, const std::string& part) {
+  const std::scoped_lock lock(m_mutex);
+  m_trouble = trouble;
+  m_troubled = part;
+}
+
 std::string DnsServer::answer(const std::string& query, bool over_tcp) {
   const auto [name, type_at] = question_name(query);
   const unsigned type = static_cast<unsigned char>(query.at(type_at + 1));
+  Trouble trouble = Trouble::none;
   {
     const std::scoped_lock lock(m_mutex);
     m_questions.push_back((over_tcp ? "tcp:" : "") + name);
+    trouble = name.find(m_troubled) == std::string::npos ? Trouble::none : m_trouble;
   }
-  const auto found = m_records.find(name);
+  m_asked.notify_all();
+  if (trouble == Trouble::silence) {
+    return "";
+  }
+  const auto found = trouble == Trouble::none ? m_records.find(name) : m_records.end();
   std::string records;
   unsigned count = 0;
   for (const auto& address :
@@ -144,8 +161,10 @@ std::string DnsServer::answer(const std::string& query, bool over_tcp) {
   }
   const bool cut = !over_tcp && k_header_bytes + type_at + records.size() > k_udp_bytes;
   std::string out = query.substr(0, 2);
-  const unsigned no_such_name = found == m_records.end() ? 3U : 0U;
-  append16(out, 0x8580U | (cut ? 0x0200U : 0U) | no_such_name);
+  const unsigned failure = trouble == Trouble::server_failure ? 2U
+                           : found == m_records.end()         ? 3U
+                                                              : 0U;
+  append16(out, 0x8580U | (cut ? 0x0200U : 0U) | failure);
   append16(out, 1);
   append16(out, cut ? 0 : count);
   append16(out, 0);
@@ -165,8 +184,10 @@ void DnsServer::serve_udp() {
       return;
     }
     const std::string reply = answer({buffer.data(), static_cast<std::size_t>(got)}, false);
-    ::sendto(m_udp, reply.data(), reply.size(), 0, reinterpret_cast<const sockaddr*>(&peer),
-             length);
+    if (!reply.empty()) {
+      ::sendto(m_udp, reply.data(), reply.size(), 0, reinterpret_cast<const sockaddr*>(&peer),
+               length);
+    }
   }
 }
 

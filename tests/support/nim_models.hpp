@@ -74,6 +74,22 @@ profiles:
          entry(k_engine_version, "rank0.engine") + "\n";
 }
 
+// 20 000 files in 125 profiles: 4 MB, the size of the largest that were seen.
+inline std::string large_manifest() {
+  std::string text = "schema_version: 2.0.0\nprofiles:\n";
+  for (int profile = 0; profile < 125; ++profile) {
+    const std::string number = std::to_string(1000 + profile);
+    text += "- id: " + std::string(60, '0') + number +
+            "\n  tags: {llm_engine: vllm, tp: '1'}\n  workspace:\n    files:\n";
+    for (int file = 0; file < 160; ++file) {
+      const std::string path = "transformer/part-" + std::to_string(10'000 + file) + ".safetensors";
+      text += "      " + path + ": {uri: \"ngc://nim/nvidia/cosmos:1.0+" + number +
+              "?file=" + path + "\", checksum: \"blake3:" + std::string(64, 'e') + "\"}\n";
+    }
+  }
+  return text;
+}
+
 inline mock::NimImage nim_image(const std::string& manifest) {
   mock::Tar base;
   base.directory("opt").file("opt/readme", std::string(100'000, 'x'));

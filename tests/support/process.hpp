@@ -1,33 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/resource.h>
 #include <sys/types.h>
 
-#include <chrono>
-#include <cstdint>
-#include <map>
 #include <string>
-#include <thread>
 #include <vector>
 
-namespace nai::test {
+#include "support/child_output.hpp"
 
-// How a child process ended, and what it said.
-struct ProcessResult {
-  int exit_status = -1;  // -1 when a signal ended it
-  int signal = 0;
-  std::string out;
-  std::string err;
-  std::uint64_t peak_rss_bytes = 0;
-  std::chrono::milliseconds wall_time{0};
-};
+namespace nai::test {
 
 // A child process with exactly the environment given. Its output is collected while it runs. The
 // destructor kills and reaps it, so that no test leaves one behind.
 class Process {
  public:
-  using Environment = std::map<std::string, std::string>;
+  using Environment = test::Environment;
 
   Process(const std::vector<std::string>& command, const Environment& environment);
   ~Process();
@@ -40,13 +27,9 @@ class Process {
   ProcessResult wait();
 
  private:
-  void collect(int fd, std::string ProcessResult::*member);
-
   pid_t m_pid = -1;
   bool m_reaped = false;
-  std::chrono::steady_clock::time_point m_started;
-  ProcessResult m_result;
-  std::vector<std::jthread> m_readers;
+  ChildOutput m_output;
 };
 
 }  // namespace nai::test

@@ -18,14 +18,26 @@ Outcome crash(World& world, const Scenario& scenario, Action action, std::uint64
   return world.conclude(job, world.run(job, {injection}), {.statuses = {}, .killed = true});
 }
 
-Outcome stop(World& world, const Scenario& scenario, std::uint64_t at, std::uint64_t signals) {
+// One signal at a call, and perhaps another at the next one.
+struct Stop {
+  const char* name;
+  int first;
+  int second;  // 0: none
+};
+
+Outcome stop(World& world, const Scenario& scenario, std::uint64_t at, const Stop& how) {
   const auto job = scenario.prepare(world);
-  Injection injection{.calls = changing_calls()};
-  injection.action = Action::terminate;
-  injection.first = at;
-  injection.count = signals;
-  return world.conclude(job, world.run(job, {injection}),
-                        {.statuses = {128 + SIGTERM}, .within = std::chrono::seconds(5)});
+  Injection first{.calls = changing_calls()};
+  first.action = Action::signal;
+  first.first = at;
+  first.signal = how.first;
+  Injection second = first;
+  second.first = at + 1;
+  second.signal = how.second;
+  const auto injections =
+      how.second == 0 ? std::vector{first} : std::vector<Injection>{first, second};
+  return world.conclude(job, world.run(job, injections),
+                        {.statuses = {128 + how.first}, .within = std::chrono::seconds(5)});
 }
 
 }  // namespace
@@ -53,10 +65,11 @@ Trials stop_trials(World& world) {
   for (const Scenario& scenario : scenarios()) {
     const auto calls = calls_of(world, scenario, changing_calls());
     for (std::uint64_t at = 1; at <= calls.size(); ++at) {
-      for (const std::uint64_t signals : {1U, 2U}) {
+      for (const Stop& how :
+           {Stop{"SIGTERM", SIGTERM, 0}, Stop{"SIGTERM twice", SIGTERM, SIGTERM},
+            Stop{"SIGINT", SIGINT, 0}, Stop{"SIGINT, then SIGTERM", SIGINT, SIGTERM}}) {
         trials.push_back(
-            {signals == 1 ? "SIGTERM" : "SIGTERM twice",
-             [scenario, at, signals](World& own) { return stop(own, scenario, at, signals); }});
+            {how.name, [scenario, at, how](World& own) { return stop(own, scenario, at, how); }});
       }
     }
   }

@@ -163,6 +163,38 @@ Outcome both_write(World& world, unsigned seed) {
   return outcome;
 }
 
+// The holder is paused, as a machine is that is migrated, until the other one has taken over and
+// works; then both run. What the first still has in memory may be damaged.
+Outcome paused_holder(World& world, unsigned seed) {
+  const SlowWire slow(world);
+  world.registry().set_fault_hook([seed](const mock::RequestInfo& request) {
+    mock::Fault fault;
+    if (request.kind == mock::RequestKind::content && request.number % 2 == 0) {
+      fault.edits.push_back({mock::Fault::Edit::Kind::flip, (seed % 6ULL << 20U) + 5000, 3});
+    }
+    return fault;
+  });
+  auto job = world.fresh_job();
+  job.environment["LOCK_DEAD_AFTER"] = "2s";
+  auto first = job.start();
+  content_flows(world, 300'000 + seed * 400'000ULL);
+  first.send_signal(SIGSTOP);
+  const auto paused_at = world.registry().content_bytes_served();
+  OtherRun other(world, job);
+  content_flows(world, paused_at + 300'000);
+  first.send_signal(SIGCONT);
+  const auto earlier = first.wait();
+  const TracedResult second = other.wait();
+  const auto wrong = world.wrong_files(job);
+  world.registry().set_fault_hook({});
+  Outcome outcome = world.conclude(job, second, {.statuses = {k_mismatch, k_storage, k_busy}});
+  outcome.wrong_files = std::max(outcome.wrong_files, static_cast<unsigned>(wrong.size()));
+  if (earlier.signal != 0) {
+    outcome.blame("the first run crashed: " + earlier.err);
+  }
+  return outcome;
+}
+
 // What an NFS client does that looked for the lease before another host made it: it is not there,
 // and yet it cannot be made.
 Outcome invisible_lease(World& world) {
@@ -206,6 +238,8 @@ Trials pair_trials() {
   for (unsigned seed = 0; seed < 6; ++seed) {
     trials.push_back({"two runs, the lease is removed, answers damaged",
                       [seed](World& world) { return both_write(world, seed); }});
+    trials.push_back({"two runs, the holder is paused, answers damaged",
+                      [seed](World& world) { return paused_holder(world, seed); }});
   }
   if (!can_trace()) {
     return trials;

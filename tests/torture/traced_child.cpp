@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -21,23 +20,6 @@ namespace nai::torture {
 namespace {
 
 constexpr int k_cannot_start = 127;
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> result;
-  for (std::string& string : strings) {
-    result.push_back(string.data());
-  }
-  result.push_back(nullptr);
-  return result;
-}
-
-std::array<int, 2> make_pipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    throw std::system_error(errno, std::generic_category(), "pipe");
-  }
-  return ends;
-}
 
 // Stops at these calls, everything else runs at full speed.
 std::vector<sock_filter> filter_for(const std::vector<long>& numbers) {
@@ -80,32 +62,19 @@ struct Start {
 }  // namespace
 
 TracedChild::TracedChild(const std::vector<std::string>& command,
-                         const test::Process::Environment& environment,
-                         const std::vector<long>& stop_at)
-    : m_started(std::chrono::steady_clock::now()) {
-  std::vector<std::string> arguments = command;
-  std::vector<std::string> variables;
-  for (const auto& [name, value] : environment) {
-    variables.push_back(name + "=" + value);
-  }
-  auto argument_pointers = pointers(arguments);
-  auto variable_pointers = pointers(variables);
+                         const test::Environment& environment, const std::vector<long>& stop_at) {
+  test::ExecArguments exec(command, environment);
   auto filter = filter_for(stop_at);
-  const auto out = make_pipe();
-  const auto err = make_pipe();
-  const Start start{.out = out[1],
-                    .err = err[1],
+  const Start start{.out = m_output.out(),
+                    .err = m_output.err(),
                     .program = {static_cast<unsigned short>(filter.size()), filter.data()},
-                    .arguments = argument_pointers.data(),
-                    .environment = variable_pointers.data()};
+                    .arguments = exec.arguments(),
+                    .environment = exec.environment()};
   m_pid = ::fork();
   if (m_pid == 0) {
     become(start);
   }
-  ::close(out[1]);
-  ::close(err[1]);
-  collect(out[0], &test::ProcessResult::out);
-  collect(err[0], &test::ProcessResult::err);
+  m_output.begin();
   int status = 0;
   const bool stopped = m_pid > 0 && ::waitpid(m_pid, &status, 0) == m_pid && WIFSTOPPED(status);
   constexpr long k_options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
@@ -136,29 +105,10 @@ void TracedChild::kill_after(std::chrono::seconds timeout) {
   });
 }
 
-void TracedChild::collect(int fd, std::string test::ProcessResult::*member) {
-  m_readers.emplace_back([this, fd, member] {
-    std::array<char, 65536> buffer{};
-    ssize_t got = 0;
-    while ((got = ::read(fd, buffer.data(), buffer.size())) > 0) {
-      (m_result.*member).append(buffer.data(), static_cast<std::size_t>(got));
-    }
-    ::close(fd);
-  });
-}
-
 test::ProcessResult TracedChild::finish(int status) {
   m_deadline.reset();
   m_finished = true;
-  m_readers.clear();
-  m_result.wall_time = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - m_started);
-  if (WIFEXITED(status)) {
-    m_result.exit_status = WEXITSTATUS(status);
-  } else {
-    m_result.signal = WTERMSIG(status);
-  }
-  return m_result;
+  return m_output.finish(status);
 }
 
 }  // namespace nai::torture

@@ -7,10 +7,9 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "support/process.hpp"
+#include "support/child_output.hpp"
 #include "torture/deadline.hpp"
 
 namespace nai::torture {
@@ -21,8 +20,8 @@ namespace nai::torture {
 class TracedChild {
  public:
   // Throws std::system_error when tracing is not allowed.
-  TracedChild(const std::vector<std::string>& command,
-              const test::Process::Environment& environment, const std::vector<long>& stop_at);
+  TracedChild(const std::vector<std::string>& command, const test::Environment& environment,
+              const std::vector<long>& stop_at);
   ~TracedChild();
   TracedChild(const TracedChild&) = delete;
   TracedChild& operator=(const TracedChild&) = delete;
@@ -34,14 +33,10 @@ class TracedChild {
   test::ProcessResult finish(int status);
 
  private:
-  void collect(int fd, std::string test::ProcessResult::*member);
-
   pid_t m_pid = -1;
   bool m_finished = false;
   std::atomic<bool> m_timed_out{false};
-  std::chrono::steady_clock::time_point m_started;
-  test::ProcessResult m_result;
-  std::vector<std::jthread> m_readers;
+  test::ChildOutput m_output;
   std::optional<Deadline> m_deadline;
 };
 

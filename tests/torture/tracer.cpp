@@ -126,6 +126,7 @@ class Trace {
   struct Deed {
     Action action = Action::observe;
     int error = 0;
+    int signal = 0;
   };
 
   void on_call(pid_t thread) {
@@ -162,7 +163,7 @@ class Trace {
     const bool begun = turn >= injection.first;
     const bool due = begun && turn - injection.first < injection.count;
     if (injection.action != Action::lose) {
-      return due ? Deed{injection.action, injection.error} : Deed{};
+      return due ? Deed{injection.action, injection.error, injection.signal} : Deed{};
     }
     Loss& loss = m_losses[call.path];
     if (loss.told) {
@@ -170,10 +171,10 @@ class Trace {
     }
     if (due && call.call == Call::write) {
       loss.happened = true;
-      return {Action::pretend, 0};
+      return {Action::pretend};
     }
     loss.told = loss.happened;
-    return loss.happened ? Deed{Action::fail, injection.error} : Deed{};
+    return loss.happened ? Deed{Action::fail, injection.error, 0} : Deed{};
   }
 
   __ptrace_request act(const Deed& deed, const PendingCall& call, Registers& registers) const {
@@ -186,8 +187,8 @@ class Trace {
         break;
       case Action::kill_after:
         return PTRACE_SYSCALL;
-      case Action::terminate:
-        ::kill(m_child, SIGTERM);
+      case Action::signal:
+        ::kill(m_child, deed.signal);
         break;
       case Action::fail:
         registers.skip(-deed.error);

@@ -19,7 +19,7 @@ enum class Action {
   observe,      // nothing: calls are only counted
   kill_before,  // SIGKILL to the whole process, the call is not made
   kill_after,   // SIGKILL when the kernel has done it
-  terminate,    // SIGTERM, and the call is made
+  signal,       // sends `signal`, and the call is made
   fail,         // not made, and fails with `error`
   shorten,      // a write takes only a part
   pretend,      // not made, and succeeds: a lock that lies
@@ -39,6 +39,7 @@ struct Injection {
   std::uint64_t first = 1;
   std::uint64_t count = 1;
   int error = 0;
+  int signal = 0;
 };
 
 struct TracedResult {

@@ -27,7 +27,7 @@ using Trials = std::vector<Trial>;
 // writes, refused chmod, missing features.
 [[nodiscard]] Trials volume_trials(World& world);
 
-// SIGTERM at each call, and a second one right behind.
+// SIGTERM and SIGINT at each call, and a second signal right behind.
 [[nodiscard]] Trials stop_trials(World& world);
 
 // Each fault that the mock registry knows, passing and lasting.

@@ -47,6 +47,11 @@ TEST_CASE("Queries and user info are cut from addresses", "[app]") {
            {"https://host?u:p@x", "https://host"},
            {"(https://h/p?q) and https://h/r.", "(https://h/p and https://h/r."},
            {"a://b://c?d", "a://b://c"},
+           {"GET /a/b?Expires=1&Signature=x HTTP", "GET /a/b HTTP"},
+           {"is it so? a=b", "is it so? a=b"},
+           {"X-Amz-Algorithm=1&X-Amz-Signature=x\nhost", "X-Amz-Algorithm\nhost"},
+           {"<S>Expires=1&Signature=x</S>", "<S>Expires</S>"},
+           {"the header x-amz-date", "the header x-amz-date"},
            {"https://", "https://"},
            {"://", "://"},
        }) {

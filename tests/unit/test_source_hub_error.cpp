@@ -13,6 +13,9 @@ namespace {
 using util::ErrorKind;
 
 const std::string k_url = "https://huggingface.co/api/models/acme/tiny/commits/main";
+const std::string k_refused =
+    "huggingface.co does not take this request; check REPO_ID, REPO_VERSION, HF_ENDPOINT and the "
+    "proxy variables\n";
 const std::string k_unauthorized = "Token unauthorized to access Hugging Face Repo: ";
 const std::string k_not_found = "Hugging Face Repo not found: ";
 const std::string k_repository_not_found =
@@ -157,28 +160,28 @@ const std::vector<Row>& rows() {
        {{"Content-Type", "text/html; charset=utf-8"}},
        "<html>",
        ErrorKind::usage,
-       "400 Client Error: Bad Request for url: " + k_url},
+       k_refused + "400 Client Error: Bad Request for url: " + k_url},
       {"messages of all kinds, each once",
        400,
        "Bad Request",
        {{"X-Error-Message", " one "}},
        R"({"error":["one","two",3],"errors":[{"message":"two"},{"message":"three"},{"x":1},4]})",
        ErrorKind::usage,
-       "400 Client Error: Bad Request for url: " + k_url + "\n\none\ntwo\nthree"},
+       k_refused + "400 Client Error: Bad Request for url: " + k_url + "\n\none\ntwo\nthree"},
       {"a request id in the text already",
        400,
        "Bad Request",
        {{"X-Request-Id", "abc"}, {"X-Error-Message", "see ABC"}},
        "",
        ErrorKind::usage,
-       "400 Client Error: Bad Request for url: " + k_url + "\n\nsee ABC"},
+       k_refused + "400 Client Error: Bad Request for url: " + k_url + "\n\nsee ABC"},
       {"hostile words",
        400,
        "Bad Request",
        {{"X-Error-Message", "\x1B[2Jboo"}},
        std::string("{\"error\":\"a\\u0007b\\nc\"}"),
        ErrorKind::usage,
-       "400 Client Error: Bad Request for url: " + k_url + "\n\n?[2Jboo\na?b\nc"},
+       k_refused + "400 Client Error: Bad Request for url: " + k_url + "\n\n?[2Jboo\na?b\nc"},
   };
   return all;
 }

@@ -2,7 +2,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include <chrono>
 #include <string>
 
 #include <fmt/format.h>
@@ -177,26 +176,7 @@ TEST_CASE("GPUs are compared by words, keys and expressions") {
 }
 
 TEST_CASE("a manifest of twenty thousand files is read") {
-  std::string text = "schema_version: 2.0.0\nprofiles:\n";
-  for (int profile = 0; profile < 125; ++profile) {
-    text += fmt::format(
-        "- id: {:064x}\n  tags: {{llm_engine: vllm, tp: '1'}}\n  workspace:\n"
-        "    files:\n",
-        profile);
-    for (int file = 0; file < 160; ++file) {
-      text += fmt::format(
-          "      transformer/part-{0:05}.safetensors: {{uri: "
-          "\"ngc://nim/nvidia/cosmos:1.0+{1}?file="
-          "transformer/part-{0:05}.safetensors\", checksum: \"blake3:{2}\"}}\n",
-          file, profile, std::string(64, 'e'));
-    }
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  const ModelManifest manifest = parse_model_manifest(text);
-  const auto taken = std::chrono::steady_clock::now() - begin;
-  WARN(text.size() << " bytes took "
-                   << std::chrono::duration_cast<std::chrono::milliseconds>(taken).count()
-                   << " ms");
+  const ModelManifest manifest = parse_model_manifest(test::large_manifest());
   CHECK(manifest.profiles.size() == 125);
   CHECK(manifest.profiles.back().files.size() == 160);
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -66,6 +67,23 @@ class ClockOfTwo final : public util::Clock {
  private:
   std::function<void()> m_other;
   std::atomic<util::SteadyTime> m_now{};
+};
+
+// The time of a process that is paused again and again: who sleeps does not wake up.
+class PausedClock final : public util::Clock {
+ public:
+  [[nodiscard]] util::SteadyTime steady_now() const override { return m_now.load(); }
+  [[nodiscard]] util::SystemTime system_now() const override { return {}; }
+  void sleep_until(util::SteadyTime, const std::stop_token& stop) override {
+    std::unique_lock lock(m_mutex);
+    m_never.wait(lock, stop, [] { return false; });
+  }
+  void advance(std::chrono::milliseconds duration) { m_now = m_now.load() + duration; }
+
+ private:
+  std::atomic<util::SteadyTime> m_now{};
+  std::mutex m_mutex;
+  std::condition_variable_any m_never;
 };
 
 }  // namespace
@@ -186,7 +204,8 @@ TEST_CASE("a holder that finds another's lease in its place says so, and leaves 
     const auto lock = acquire_volume_lock(f.lease, f.options, f.clock,
                                           {.on_wait = {},
                                            .on_lost =
-                                               [&] {
+                                               [&](const util::Error& why) {
+                                                 CHECK(why.kind() == util::ErrorKind::volume_busy);
                                                  const std::scoped_lock guard(mutex);
                                                  lost = true;
                                                  lost_changed.notify_one();
@@ -199,6 +218,44 @@ TEST_CASE("a holder that finds another's lease in its place says so, and leaves 
     CHECK_FALSE(lock->held());
   }
   CHECK(*read_lease(f.lease) == Fixture::foreign(1));
+}
+
+TEST_CASE("a holder that was paused looks whether the volume is still its own before it writes") {
+  Fixture f;
+  PausedClock clock;
+  std::optional<util::ErrorKind> lost;
+  const auto acquire = [&] {
+    lost.reset();
+    return acquire_volume_lock(
+        f.lease, f.options, clock,
+        {.on_wait = {}, .on_lost = [&](const util::Error& why) { lost = why.kind(); }},
+        f.stop.get_token());
+  };
+  {
+    const auto lock = acquire();
+    const auto before = *read_lease(f.lease);
+    CHECK(lock->confirm());
+    CHECK(*read_lease(f.lease) == before);
+    clock.advance(f.options.dead_after);
+    CHECK(lock->confirm());  // nobody took it: it is ours for another while
+    CHECK(*read_lease(f.lease) != before);
+    clock.advance(f.options.dead_after);
+    std::filesystem::remove(f.lease);
+    test::write_file(f.lease, Fixture::foreign(1));
+    CHECK_FALSE(lock->confirm());
+    CHECK_FALSE(lock->held());
+    CHECK(lost == util::ErrorKind::volume_busy);
+  }
+  CHECK(*read_lease(f.lease) == Fixture::foreign(1));
+  std::filesystem::remove(f.lease);
+
+  // The volume itself is the trouble: another status than that of a volume that is in use.
+  const auto lock = acquire();
+  clock.advance(f.options.dead_after);
+  std::filesystem::remove(f.lease);
+  std::filesystem::create_directory(f.lease);
+  CHECK_FALSE(lock->confirm());
+  CHECK(lost == util::ErrorKind::storage);
 }
 
 TEST_CASE("a lease is removed only if it is the one that was seen") {

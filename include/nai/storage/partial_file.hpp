@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -35,7 +36,8 @@ class PartialFile {
   // with their checksums. `journaled` is false for files so small that fetching them again is
   // cheaper. Throws Error{storage or no_space}.
   static std::unique_ptr<PartialFile> open(const Layout& layout, const FileIdentity& file,
-                                           bool journaled, util::Log& log);
+                                           bool journaled, util::Log& log,
+                                           std::function<bool()> may_write = {});
 
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
@@ -74,12 +76,14 @@ class PartialFile {
   void compact_journal(const digest::Hasher& verified);
   void note_failure();
   void refuse_after_failure() const;
+  void refuse_without_lease() const;
   void refuse_if_replaced() const;
 
   FileIdentity m_file;
   std::filesystem::path m_path;
   std::filesystem::path m_journal_path;
   bool m_journaled = true;
+  std::function<bool()> m_may_write;
   std::unique_ptr<ContentFile> m_content;
   std::unique_ptr<Journal> m_journal;  // null when not journaled
   digest::Hasher m_hasher;

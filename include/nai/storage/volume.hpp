@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <nai/storage/inventory.hpp>
@@ -40,6 +42,10 @@ class Volume {
   // From here on the volume does not count as complete until finish(). Idempotent.
   void begin_changes();
 
+  // Asked before anything is written to a partial file or published; false ends the run with
+  // Error{volume_busy}. To be set before any partial file is opened.
+  void set_guard(std::function<bool()> may_write) { m_may_write = std::move(may_write); }
+
   // Loaded at first use.
   [[nodiscard]] Inventory& inventory();
   [[nodiscard]] std::unique_ptr<PartialFile> open_partial(const FileIdentity& file, bool journaled);
@@ -60,6 +66,7 @@ class Volume {
  private:
   Layout m_layout;
   util::Log& m_log;
+  std::function<bool()> m_may_write;
   std::unique_ptr<Inventory> m_inventory;
 };
 

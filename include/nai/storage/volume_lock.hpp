@@ -9,6 +9,7 @@
 #include <string>
 
 #include <nai/util/clock.hpp>
+#include <nai/util/error.hpp>
 
 namespace nai::storage {
 
@@ -34,13 +35,18 @@ class VolumeLock {
   // False once the lease was lost: it could not be renewed in time, or somebody else's is in its
   // place.
   [[nodiscard]] virtual bool held() const = 0;
+  // Whether this run may write now. Asks the volume when the last sign of life is so old that
+  // another run may have taken over meanwhile, as after a pause of this process or its machine; may
+  // block then. Thread-safe.
+  [[nodiscard]] virtual bool confirm() = 0;
 };
 
 struct VolumeLockCallbacks {
   // While waiting, about every heartbeat: who holds the volume, and how long we have waited.
   std::function<void(const std::string& holder, std::chrono::milliseconds waited)> on_wait;
-  // At most once, from the heartbeat thread, when the lease is lost.
-  std::function<void()> on_lost = {};
+  // At most once, when the lease is lost, from the heartbeat thread or in confirm(). The error says
+  // why: volume_busy when another run has it, storage when the volume takes no sign of life.
+  std::function<void(const util::Error& why)> on_lost = {};
   // Asked when no lease is there: may somebody be at work all the same? Then the new lease stands
   // for `dead_after` before acquire_volume_lock() returns, so that whoever it is sees it and stops.
   std::function<bool()> is_abandoned = {};

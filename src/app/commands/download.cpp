@@ -20,6 +20,7 @@
 #include <nai/transfer/download.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
+#include <nai/util/memory_limit.hpp>
 #include <nai/util/units.hpp>
 #include <nai/version.hpp>
 
@@ -87,6 +88,7 @@ class DownloadRun {
   source::NimSource* m_nim = nullptr;  // m_source, if it is an image
   std::string m_revision;
   transfer::Progress m_progress;
+  std::optional<util::Error> m_why_lost;  // there once m_lock_lost is set
   std::atomic<bool> m_lock_lost{false};
   std::unique_ptr<storage::VolumeLock> m_lock;  // last: its thread uses what is above
 };
@@ -120,9 +122,7 @@ void DownloadRun::run() {
 
 void DownloadRun::check_lock() const {
   if (m_lock_lost) {
-    throw util::Error(util::ErrorKind::volume_busy,
-                      "this run gave no sign of life in time, or another one took the volume over; "
-                      "it stopped so that only one writes");
+    throw util::Error(*m_why_lost);
   }
 }
 
@@ -143,10 +143,13 @@ void DownloadRun::resolve() {
 }
 
 void DownloadRun::hold_volume() {
-  m_lock = app::hold_volume(m_volume, m_config, {m_console, m_clock, m_stop}, [this] {
-    m_lock_lost = true;
-    m_stop.request_stop();
-  });
+  m_lock = app::hold_volume(m_volume, m_config, {m_console, m_clock, m_stop},
+                            [this](const util::Error& why) {
+                              m_why_lost = why;
+                              m_lock_lost = true;
+                              m_stop.request_stop();
+                            });
+  m_volume.set_guard([this] { return m_lock->confirm(); });
 }
 
 void DownloadRun::prepare_directories() {
@@ -177,6 +180,11 @@ bool DownloadRun::already_complete() {
   return true;
 }
 
+transfer::Options transfer_options(const Config& config) {
+  const auto limit = util::memory_limit();
+  return limit ? transfer::within_memory(config.transfer, *limit) : config.transfer;
+}
+
 void DownloadRun::fetch() {
   const auto manifest = m_source->list(m_stop.get_token());
   if (m_nim != nullptr) {
@@ -192,7 +200,7 @@ void DownloadRun::fetch() {
   milliseconds taken{0};
   {
     const Reporter reporter(m_progress, m_console, m_clock, m_config.output.progress_interval);
-    transfer::download(manifest, m_config.transfer,
+    transfer::download(manifest, transfer_options(m_config),
                        {.source = *m_source,
                         .volume = m_volume,
                         .progress = m_progress,

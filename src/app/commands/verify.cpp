@@ -110,7 +110,7 @@ int Verify::run() {
   }
   std::stop_source stop = m_session.stop;
   auto lock = repairs ? hold_volume(m_volume, m_config, m_session,
-                                    [stop]() mutable { stop.request_stop(); })
+                                    [stop](const util::Error&) mutable { stop.request_stop(); })
                       : nullptr;
   const Expectation expected = expectation();
   read(expected);
@@ -121,6 +121,10 @@ int Verify::run() {
   }
   if (!repairs) {
     throw failure(expected);
+  }
+  if (!lock->confirm()) {
+    throw util::Error(util::ErrorKind::volume_busy,
+                      "another run took the volume over; nothing was removed");
   }
   remove_wrong();
   lock.reset();

@@ -15,23 +15,9 @@ namespace nai::source {
 
 namespace {
 
-// Each about 2 KB, and only files that are under way need one.
-constexpr std::size_t k_max_locations = 1024;
-// Renewals in one fetch of a location that its host refuses, before it counts as an attempt.
-constexpr int k_max_renewals = 2;
 constexpr std::chrono::seconds k_longest_rate_limit{3600};
-// Fresh answers in a row that contradict the manifest, before it counts as a lie.
-constexpr int k_max_contradictions = 3;
-
-FetchResult retry(std::string cause) {
-  return {.verdict = http::Verdict::retry, .cause = std::move(cause)};
-}
 
 FetchResult stopped() { return {.verdict = http::Verdict::stopped, .cause = "stopped"}; }
-
-bool means_stale(int status) {
-  return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
-}
 
 std::optional<util::SystemTime> server_time(const http::Response& response) {
   return http::parse_http_date(response.headers.find("Date").value_or(""));
@@ -43,63 +29,24 @@ Fetcher::Fetcher(const Hub& hub, std::string commit)
     : m_hub(&hub), m_commit(std::move(commit)), m_locations(k_max_locations) {}
 
 FetchResult Fetcher::fetch(const RangeRequest& request, const std::stop_token& stop) {
-  const std::string& path = request.artifact.path;
   if (request.range.empty()) {
     return {};
   }
+  const std::string& path = request.artifact.path;
   assert(request.range.end() <= request.artifact.size);
-  for (int renewals = 0;; ++renewals) {
-    const auto now = m_hub->clock().steady_now();
-    LocationCache::Answer answer = m_locations.acquire(path, now, stop);
-    Outcome outcome;
-    if (const auto* failure = std::get_if<LocationCache::Failure>(&answer)) {
-      if (const auto* error = std::get_if<util::Error>(failure)) {
-        throw util::Error(*error);
-      }
-      return std::get<FetchResult>(*failure);
-    }
-    if (const auto* known = std::get_if<LocationCache::Known>(&answer)) {
-      Trip trip{.request = request,
-                .chain = http::RedirectChain(known->location.url),
-                .generation = known->generation,
-                .good_until = known->location.good_until};
-      outcome = run(trip, stop);
-    } else {
-      Trip trip{.request = request,
-                .chain = http::RedirectChain(m_hub->resolve_url(m_commit, path)),
-                .asking_round = std::get<LocationCache::Ask>(answer).round};
-      outcome = run_asking(trip, stop);
-    }
-    outcome.result.cause = m_hub->without_token(std::move(outcome.result.cause));
-    if (!outcome.location_is_stale || renewals == k_max_renewals) {
-      return outcome.result;
-    }
-  }
+  FetchResult result = fetch_by_location(
+      m_locations, path, m_hub->resolve_url(m_commit, path), m_hub->clock(),
+      [&](Departure departure) {
+        Trip trip{std::move(departure), request};
+        auto limited = trip.asking_round ? rate_limited_now() : std::nullopt;
+        return limited ? Outcome{.result = *std::move(limited)} : run(trip, stop);
+      },
+      stop);
+  result.cause = m_hub->without_token(std::move(result.cause));
+  return result;
 }
 
-// Whatever happens, who waits for this thread's location hears of it.
-Fetcher::Outcome Fetcher::run_asking(Trip& trip, const std::stop_token& stop) {
-  const std::string& path = trip.request.artifact.path;
-  if (auto limited = rate_limited_now()) {
-    m_locations.failed(path, *trip.asking_round, *limited);
-    return {.result = *std::move(limited)};
-  }
-  try {
-    Outcome outcome = run(trip, stop);
-    m_locations.failed(path, *trip.asking_round, outcome.result);
-    return outcome;
-  } catch (const util::Error& error) {
-    m_locations.failed(path, *trip.asking_round, error);
-    throw;
-  } catch (...) {
-    // The sink's own trouble says nothing of the location.
-    m_locations.failed(path, *trip.asking_round,
-                       retry("another connection for the same file broke off"));
-    throw;
-  }
-}
-
-Fetcher::Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
+Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
   while (true) {
     RangeBody body(trip.request,
                    [&](const http::Response& head) { return accept_content(trip, head); });
@@ -118,10 +65,11 @@ Fetcher::Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
     }
     if (const Mismatch mismatch = from_hub ? check_hub_head(trip, response) : Mismatch{}) {
       return mismatch.contradicts_manifest ? contradiction(trip, mismatch.cause)
-                                           : Outcome{.result = retry(mismatch.cause)};
+                                           : Outcome{.result = retry_because(mismatch.cause)};
     }
     if (!trip.chain.follow(response)) {
-      return {.result = retry(trip.chain.problem()), .location_is_stale = !from_hub};
+      m_locations.invalidate(trip.request.artifact.path, trip.generation);
+      return {.result = retry_because(trip.chain.problem()), .location_is_stale = !from_hub};
     }
     if (!m_hub->trusts(trip.chain)) {
       settle(trip, response);
@@ -194,14 +142,14 @@ Mismatch Fetcher::check_hub_head(const Trip& trip, const http::Response& head) c
   return {};
 }
 
-Fetcher::Outcome Fetcher::judge_content(Trip& trip, const http::Response& response,
-                                        const RangeBody& body, const std::stop_token& stop) {
+Outcome Fetcher::judge_content(Trip& trip, const http::Response& response, const RangeBody& body,
+                               const std::stop_token& stop) {
   const std::string where = trip.chain.current().display();
   if (body.sink_had_enough()) {
     return {.result = stop.stop_requested() ? stopped() : FetchResult{}};
   }
   if (body.accepted() && body.too_long()) {
-    return {.result = retry(fmt::format("{}: the body is longer than the range", where))};
+    return {.result = retry_because(fmt::format("{}: the body is longer than the range", where))};
   }
   if (body.accepted() && body.complete()) {
     m_locations.agreed(trip.request.artifact.path);
@@ -210,7 +158,7 @@ Fetcher::Outcome Fetcher::judge_content(Trip& trip, const http::Response& respon
   if (body.mismatch()) {
     const std::string cause = fmt::format("{}: {}", where, body.mismatch().cause);
     return body.mismatch().contradicts_manifest ? contradiction(trip, cause)
-                                                : Outcome{.result = retry(cause)};
+                                                : Outcome{.result = retry_because(cause)};
   }
   if (response.error && response.error->failure == http::TransportFailure::stopped) {
     return {.result = stopped()};
@@ -223,12 +171,11 @@ Fetcher::Outcome Fetcher::judge_content(Trip& trip, const http::Response& respon
                                                           trip.request.range.length)
                                             : "";
   return {
-      .result = retry(fmt::format(
+      .result = retry_because(fmt::format(
           "{}: {}{}", where, response.error ? response.error->message : "the body ended", after))};
 }
 
-Fetcher::Outcome Fetcher::judge_error(Trip& trip, const http::Response& response,
-                                      const RangeBody& body) {
+Outcome Fetcher::judge_error(Trip& trip, const http::Response& response, const RangeBody& body) {
   const std::string where = trip.chain.current().display();
   const bool from_hub = m_hub->trusts(trip.chain);
   if (response.status == 416) {
@@ -247,7 +194,7 @@ Fetcher::Outcome Fetcher::judge_error(Trip& trip, const http::Response& response
     throw m_hub->without_token(hub_error(response, body.error_body(), trip.chain.current()));
   }
   FetchResult result =
-      retry(fmt::format("{}: {}", where, server_words(response, body.error_body())));
+      retry_because(fmt::format("{}: {}", where, server_words(response, body.error_body())));
   if (may_be_stale && means_stale(response.status)) {
     m_locations.invalidate(trip.request.artifact.path, trip.generation);
     return {.result = std::move(result), .location_is_stale = true};
@@ -263,7 +210,7 @@ Fetcher::Outcome Fetcher::judge_error(Trip& trip, const http::Response& response
 }
 
 // One such answer may be a server's slip; a fresh one each time that says the same is not.
-Fetcher::Outcome Fetcher::contradiction(Trip& trip, const std::string& cause) {
+Outcome Fetcher::contradiction(Trip& trip, const std::string& cause) {
   const Artifact& artifact = trip.request.artifact;
   // Of all threads that met the same location, one counts.
   const bool fresh = trip.generation == 0 || m_locations.invalidate(artifact.path, trip.generation);
@@ -273,7 +220,7 @@ Fetcher::Outcome Fetcher::contradiction(Trip& trip, const std::string& cause) {
                           "the Hub contradicts its own file list of {}, again and again: {}: {}",
                           m_hub->options().repository, artifact.path, cause)));
   }
-  return {.result = retry(cause)};
+  return {.result = retry_because(cause)};
 }
 
 std::optional<FetchResult> Fetcher::rate_limited_now() {

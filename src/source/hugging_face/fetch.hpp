@@ -7,11 +7,10 @@
 #include <stop_token>
 #include <string>
 
-#include <nai/http/redirect.hpp>
 #include <nai/source/source.hpp>
 
 #include <source/hugging_face/hub.hpp>
-#include <source/hugging_face/location_cache.hpp>
+#include <source/hugging_face/located_fetch.hpp>
 #include <source/hugging_face/range_body.hpp>
 
 namespace nai::source {
@@ -28,22 +27,11 @@ class Fetcher {
 
  private:
   // One way from an address through redirects to content.
-  struct Trip {
+  struct Trip : Departure {
     const RangeRequest& request;
-    http::RedirectChain chain;
-    // Set when it began at the Hub, and others may wait for its location.
-    std::optional<std::uint64_t> asking_round = {};
-    std::uint64_t generation = 0;  // of the location in use, once there is one
-    util::SteadyTime good_until{};
-  };
-  // Where a trip ended.
-  struct Outcome {
-    FetchResult result;
-    bool location_is_stale = false;
   };
 
   [[nodiscard]] Outcome run(Trip& trip, const std::stop_token& stop);
-  [[nodiscard]] Outcome run_asking(Trip& trip, const std::stop_token& stop);
   [[nodiscard]] Outcome judge_content(Trip& trip, const http::Response& response,
                                       const RangeBody& body, const std::stop_token& stop);
   [[nodiscard]] Outcome judge_error(Trip& trip, const http::Response& response,

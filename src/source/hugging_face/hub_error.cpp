@@ -185,8 +185,25 @@ std::string hub_error_text(const http::Response& response, std::string_view body
   return std::string(util::trim(text));
 }
 
+namespace {
+
+// Where the answer is not even an error, the original's words would mislead.
+std::string foreign_text(const http::Response& response, std::string_view body,
+                         const http::Url& url) {
+  return response.status >= 400 ? hub_error_text(response, body, url)
+                                : fmt::format("it answered {} to {}, which leads nowhere",
+                                              server_words(response, body), url.display());
+}
+
+}  // namespace
+
 util::Error hub_error(const http::Response& response, std::string_view body, const http::Url& url) {
   const util::ErrorKind kind = kind_of(response.status);
+  if (kind == util::ErrorKind::usage) {
+    return {kind, fmt::format("{} does not take this request; check REPO_ID, REPO_VERSION, "
+                              "HF_ENDPOINT and the proxy variables\n{}",
+                              url.host(), foreign_text(response, body, url))};
+  }
   const std::string text = hub_error_text(response, body, url);
   if (kind == util::ErrorKind::unauthorized) {
     return {kind, "Token unauthorized to access Hugging Face Repo: " + text};

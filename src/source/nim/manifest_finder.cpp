@@ -52,28 +52,34 @@ std::optional<FoundFile> ManifestFinder::find(const std::vector<std::string>& ca
   return m_found;
 }
 
-// The layers of the first pass, then the others; each from the top down.
-std::vector<std::size_t> ManifestFinder::order() const {
+// The layers of the first pass, then the others; each from the top down. `cheap` is how many the
+// first pass has.
+std::vector<std::size_t> ManifestFinder::order(std::size_t& cheap) const {
   std::vector<std::size_t> first;
   std::vector<std::size_t> second;
   for (std::size_t i = m_image.layers.size(); i-- > 0;) {
     const Layer& layer = m_image.layers[i];
-    const bool cheap = layer.blob.size < m_limits.small_layer_bytes || is_hinted(layer);
-    (cheap ? first : second).push_back(i);
+    const bool is_cheap = layer.blob.size < m_limits.small_layer_bytes || is_hinted(layer);
+    (is_cheap ? first : second).push_back(i);
   }
+  cheap = first.size();
   first.insert(first.end(), second.begin(), second.end());
   return first;
 }
 
 ManifestFinder::Step ManifestFinder::pass(const std::vector<std::string>& candidates,
                                           const std::stop_token& stop) {
-  for (const std::size_t layer : order()) {
+  std::size_t cheap = 0;
+  std::size_t scanned = 0;
+  for (const std::size_t layer : order(cheap)) {
     if (!scan(layer, stop)) {
       m_problem = fmt::format("it was not found in the {} that were read of the image's layers",
                               util::format_bytes(m_read));
       return Step::missing;
     }
-    const Step step = evaluate(candidates);
+    // A later candidate counts only once no cheap layer has an earlier one.
+    const bool all = ++scanned >= cheap;
+    const Step step = evaluate(std::span(candidates).first(all ? candidates.size() : 1));
     if (step != Step::missing) {
       return step;
     }
@@ -81,7 +87,7 @@ ManifestFinder::Step ManifestFinder::pass(const std::vector<std::string>& candid
   return Step::missing;
 }
 
-ManifestFinder::Step ManifestFinder::evaluate(const std::vector<std::string>& candidates) {
+ManifestFinder::Step ManifestFinder::evaluate(std::span<const std::string> candidates) {
   for (const std::string& candidate : candidates) {
     const Lookup lookup = look_up(m_layers, m_wanted, candidate);
     if (lookup.content != nullptr) {

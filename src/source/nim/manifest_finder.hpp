@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -44,9 +45,9 @@ class ManifestFinder {
  private:
   enum class Step { found, missing, restart };
 
-  [[nodiscard]] std::vector<std::size_t> order() const;
+  [[nodiscard]] std::vector<std::size_t> order(std::size_t& cheap) const;
   [[nodiscard]] Step pass(const std::vector<std::string>& candidates, const std::stop_token& stop);
-  [[nodiscard]] Step evaluate(const std::vector<std::string>& candidates);
+  [[nodiscard]] Step evaluate(std::span<const std::string> candidates);
   [[nodiscard]] bool scan(std::size_t layer, const std::stop_token& stop);
 
   RegistryClient& m_registry;

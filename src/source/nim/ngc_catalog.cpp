@@ -142,18 +142,26 @@ void add_page(const NgcVersion& version, const nlohmann::json& page, NgcListing&
   }
 }
 
-std::uint64_t pages_of(const nlohmann::json& page) {
+// Whether there is another page behind `number`, which told of `added` files that are now in the
+// listing. Some lists tell the number of pages, others only that of files.
+bool goes_on(const nlohmann::json& page, std::uint64_t number, std::size_t added,
+             std::size_t listed) {
   const auto* info = util::member(page, "paginationInfo");
-  const auto total = info == nullptr ? std::nullopt : util::unsigned_member(*info, "totalPages");
-  return std::min(total.value_or(1), k_max_pages);
+  if (info == nullptr || number >= k_max_pages) {
+    return false;
+  }
+  if (const auto pages = util::unsigned_member(*info, "totalPages")) {
+    return number < *pages;
+  }
+  return added > 0 && listed < util::unsigned_member(*info, "totalResults").value_or(0);
 }
 
 // Empty when the first page is refused; `refusal` has that answer then.
 std::optional<NgcListing> read_pages(NgcSession& session, Caller& caller, const std::string& path,
                                      const NgcVersion& version, Answer& refusal) {
   NgcListing listing{.files = {}, .complete = true};
-  std::uint64_t pages = 1;
-  for (std::uint64_t number = 1; number <= pages; ++number) {
+  bool more = true;
+  for (std::uint64_t number = 1; more; ++number) {
     Answer answer =
         caller.get(session.api_url(path, fmt::format("page-size=500&page-number={}", number)));
     if (!answer.ok()) {
@@ -163,8 +171,9 @@ std::optional<NgcListing> read_pages(NgcSession& session, Caller& caller, const 
       }
       throw ngc_error(session, answer.response, answer.body, version.to_string());
     }
+    const std::size_t before = listing.files.size();
     add_page(version, answer.json, listing);
-    pages = pages_of(answer.json);
+    more = goes_on(answer.json, number, listing.files.size() - before, listing.files.size());
   }
   return listing;
 }

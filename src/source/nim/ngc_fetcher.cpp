@@ -14,18 +14,6 @@ namespace nai::source {
 
 namespace {
 
-constexpr std::size_t k_max_locations = 1024;
-constexpr int k_max_renewals = 2;
-constexpr int k_max_contradictions = 3;
-
-FetchResult retry(std::string cause) {
-  return {.verdict = http::Verdict::retry, .cause = std::move(cause)};
-}
-
-bool means_stale(int status) {
-  return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
-}
-
 // Takes nothing: the head is what matters.
 class NoBody final : public http::BodySink {
  public:
@@ -60,12 +48,9 @@ std::optional<NgcProbe> probe_of(const http::Response& head) {
 }  // namespace
 
 // One way from the API, or a location, to content.
-struct NgcFetcher::Trip {
+struct NgcFetcher::Trip : Departure {
   const NgcFile& file;
   const RangeRequest& range;
-  http::RedirectChain chain;
-  std::optional<std::uint64_t> asking_round = {};
-  std::uint64_t generation = 0;
   std::string authorization = {};
 };
 
@@ -90,57 +75,22 @@ http::Request NgcFetcher::request(Trip& trip, const std::stop_token& stop) {
 
 FetchResult NgcFetcher::fetch(const NgcFile& file, const RangeRequest& range,
                               const std::stop_token& stop) {
-  const std::string& name = range.artifact.path;
   if (range.range.empty()) {
     return {};
   }
-  for (int renewals = 0;; ++renewals) {
-    auto answer = m_locations.acquire(name, m_connection.clock.steady_now(), stop);
-    Outcome outcome;
-    if (const auto* failure = std::get_if<LocationCache::Failure>(&answer)) {
-      if (const auto* error = std::get_if<util::Error>(failure)) {
-        throw util::Error(*error);
-      }
-      return std::get<FetchResult>(*failure);
-    }
-    if (const auto* known = std::get_if<LocationCache::Known>(&answer)) {
-      Trip trip{.file = file,
-                .range = range,
-                .chain = http::RedirectChain(known->location.url),
-                .generation = known->generation};
-      outcome = run(trip, stop);
-    } else {
-      Trip trip{.file = file,
-                .range = range,
-                .chain = http::RedirectChain(m_session.api_url(file.version.files_path(file.path))),
-                .asking_round = std::get<LocationCache::Ask>(answer).round};
-      outcome = run_asking(trip, stop);
-    }
-    outcome.result.cause = m_session.without_key(std::move(outcome.result.cause));
-    if (!outcome.location_is_stale || renewals == k_max_renewals) {
-      return outcome.result;
-    }
-  }
+  FetchResult result = fetch_by_location(
+      m_locations, range.artifact.path, m_session.api_url(file.version.files_path(file.path)),
+      m_connection.clock,
+      [&](Departure departure) {
+        Trip trip{std::move(departure), file, range};
+        return run(trip, stop);
+      },
+      stop);
+  result.cause = m_session.without_key(std::move(result.cause));
+  return result;
 }
 
-// Whatever happens, who waits for this thread's location hears of it.
-NgcFetcher::Outcome NgcFetcher::run_asking(Trip& trip, const std::stop_token& stop) {
-  const std::string& name = trip.range.artifact.path;
-  try {
-    Outcome outcome = run(trip, stop);
-    m_locations.failed(name, *trip.asking_round, outcome.result);
-    return outcome;
-  } catch (const util::Error& error) {
-    m_locations.failed(name, *trip.asking_round, error);
-    throw;
-  } catch (...) {
-    m_locations.failed(name, *trip.asking_round,
-                       retry("another connection for the same file broke off"));
-    throw;
-  }
-}
-
-NgcFetcher::Outcome NgcFetcher::run(Trip& trip, const std::stop_token& stop) {
+Outcome NgcFetcher::run(Trip& trip, const std::stop_token& stop) {
   while (true) {
     RangeBody body(trip.range, [&](const http::Response& head) { return check_head(trip, head); });
     const http::Response response = m_connection.client.send(request(trip, stop), body, stop);
@@ -149,7 +99,8 @@ NgcFetcher::Outcome NgcFetcher::run(Trip& trip, const std::stop_token& stop) {
     }
     const bool from_api = is_api(trip.chain);
     if (!trip.chain.follow(response)) {
-      return {.result = retry(trip.chain.problem()), .location_is_stale = !from_api};
+      m_locations.invalidate(trip.range.artifact.path, trip.generation);
+      return {.result = retry_because(trip.chain.problem()), .location_is_stale = !from_api};
     }
     if (!is_api(trip.chain)) {
       settle(trip, response);
@@ -180,8 +131,8 @@ Mismatch NgcFetcher::check_head(Trip& trip, const http::Response& head) {
   return {};
 }
 
-NgcFetcher::Outcome NgcFetcher::judge(Trip& trip, const http::Response& response,
-                                      const RangeBody& body, const std::stop_token& stop) {
+Outcome NgcFetcher::judge(Trip& trip, const http::Response& response, const RangeBody& body,
+                          const std::stop_token& stop) {
   const std::string where = trip.chain.current().display();
   const std::string& name = trip.range.artifact.path;
   const bool stopped = response.error && response.error->failure == http::TransportFailure::stopped;
@@ -202,6 +153,10 @@ NgcFetcher::Outcome NgcFetcher::judge(Trip& trip, const http::Response& response
                                     trip.file.to_string(), body.mismatch().cause));
     }
   }
+  // Where nothing answers, NGC may know a better place by now.
+  if (response.error && !body.accepted()) {
+    m_locations.invalidate(name, trip.generation);
+  }
   if (body.mismatch() || body.accepted() || response.error) {
     std::string cause = body.mismatch().cause;
     if (cause.empty()) {
@@ -209,10 +164,11 @@ NgcFetcher::Outcome NgcFetcher::judge(Trip& trip, const http::Response& response
               : response.error ? response.error->message
                                : "the body ended early";
     }
-    return {.result = retry(fmt::format("{}: {}", where, cause))};
+    return {.result = retry_because(fmt::format("{}: {}", where, cause))};
   }
   check_refusal(trip, response, body.error_body());
-  FetchResult result = retry(fmt::format("{}: {}", where, ngc_words(response, body.error_body())));
+  FetchResult result =
+      retry_because(fmt::format("{}: {}", where, ngc_words(response, body.error_body())));
   if (means_stale(response.status)) {
     m_locations.invalidate(name, trip.generation);
     return {.result = std::move(result), .location_is_stale = true};

@@ -7,7 +7,7 @@
 
 #include <nai/http/redirect.hpp>
 
-#include <source/hugging_face/location_cache.hpp>
+#include <source/hugging_face/located_fetch.hpp>
 #include <source/hugging_face/range_body.hpp>
 #include <source/nim/ngc_catalog.hpp>
 
@@ -43,15 +43,10 @@ class NgcFetcher {
 
  private:
   struct Trip;
-  struct Outcome {
-    FetchResult result;
-    bool location_is_stale = false;
-  };
 
   [[nodiscard]] bool is_api(const http::RedirectChain& chain) const;
   [[nodiscard]] http::Request request(Trip& trip, const std::stop_token& stop);
   [[nodiscard]] Outcome run(Trip& trip, const std::stop_token& stop);
-  [[nodiscard]] Outcome run_asking(Trip& trip, const std::stop_token& stop);
   [[nodiscard]] Outcome judge(Trip& trip, const http::Response& response, const RangeBody& body,
                               const std::stop_token& stop);
   [[nodiscard]] Mismatch check_head(Trip& trip, const http::Response& head);

@@ -23,6 +23,7 @@ constexpr std::chrono::seconds k_time_limit{60};
 constexpr std::string_view k_user = "$oauthtoken";
 // What a token lives at least, where its answer does not say.
 constexpr std::uint64_t k_default_lifetime_seconds = 600;
+constexpr std::uint64_t k_longest_lifetime_seconds = 5400;
 
 }  // namespace
 
@@ -81,11 +82,12 @@ NgcSession::Token NgcSession::exchange(const std::string& scope, const std::stop
     const auto json = util::parse_json(answer.body);
     const auto token = json ? util::string_member(*json, "token") : std::nullopt;
     if (verdict == http::Verdict::success && token && !token->empty()) {
-      const auto lifetime = std::chrono::seconds(
-          util::unsigned_member(*json, "expires_in").value_or(k_default_lifetime_seconds));
-      return {.value = *token,
-              .good_until = m_connection.clock.steady_now() +
-                            std::min(lifetime * 2 / 3, std::chrono::seconds{3600})};
+      const std::uint64_t lifetime =
+          std::min(util::unsigned_member(*json, "expires_in").value_or(k_default_lifetime_seconds),
+                   k_longest_lifetime_seconds);
+      return {
+          .value = *token,
+          .good_until = m_connection.clock.steady_now() + std::chrono::seconds(lifetime * 2 / 3)};
     }
     const std::string words = answer.response.error ? answer.response.error->message
                                                     : ngc_words(answer.response, answer.body);
@@ -117,7 +119,6 @@ KeyState NgcSession::check_key(const std::stop_token& stop) {
     case 400:
     case 401:
     case 403:
-    case 404:
       return KeyState::invalid;
     default:
       return KeyState::unknown;

@@ -12,6 +12,7 @@
 #include <nai/util/text.hpp>
 
 #include <source/hugging_face/hub_error.hpp>
+#include <source/hugging_face/located_fetch.hpp>
 
 namespace nai::source {
 
@@ -52,9 +53,7 @@ std::string range_problem(const http::Response& head, const Blob& blob, std::uin
 
 // A signed location of another host that is too old, or was never good.
 bool is_stale_location(const RegistryAnswer& answer) {
-  const int status = answer.response.status;
-  return answer.left_registry &&
-         (status == 400 || status == 401 || status == 403 || status == 404 || status == 410);
+  return answer.left_registry && means_stale(answer.response.status);
 }
 
 }  // namespace

@@ -50,14 +50,22 @@ class Explanation {
     if (m_answer.response.error) {
       return unreachable();
     }
+    if (m_answer.left_registry && http::classify(m_answer.response) == http::Verdict::fatal &&
+        m_answer.response.status != 451) {
+      return content_refused();
+    }
     switch (m_answer.response.status) {
       case 401:
       case 403:
-        return m_answer.left_registry ? content_refused() : refused();
+        return m_answer.problem.empty() ? refused() : not_authenticated();
       case 402:
-        return make(ErrorKind::unauthorized,
-                    "the NGC key is right, but its organisation has no subscription for this "
-                    "image; NVIDIA AI Enterprise or the NVIDIA developer programme is needed");
+        return make(
+            ErrorKind::unauthorized,
+            m_context.anonymous
+                ? "this image needs the NGC key of an organisation that has a subscription "
+                  "for it; set NGC_API_KEY"
+                : "the NGC key is right, but its organisation has no subscription for this "
+                  "image; NVIDIA AI Enterprise or the NVIDIA developer programme is needed");
       case 404:
         return not_found();
       case 451:
@@ -104,6 +112,13 @@ class Explanation {
   [[nodiscard]] util::Error content_refused() const {
     return {ErrorKind::temporary, fmt::format("{}: {} refuses its own signed addresses{}: {}",
                                               m_image, m_answer.url.host(), m_tries, m_words)};
+  }
+
+  // The credentials were held back, or the registry did not say what it wants: nothing is known of
+  // the key.
+  [[nodiscard]] util::Error not_authenticated() const {
+    return make(ErrorKind::unauthorized,
+                fmt::format("{} asks for credentials in a way that cannot be followed", m_host));
   }
 
   // 401 and 403 say the same for a bad key, for missing access and for an image that is not there.

@@ -69,6 +69,8 @@ void Staging::plan(const Profile& profile, Manifest& manifest, std::vector<Stage
     layout.add_directory(std::string(k_ngc_root) + "/tmp");
   }
   add_hub(profile, layout, stop);
+  // A NIM makes it whether or not the profile has files of the Hub.
+  layout.add_reference(std::string(k_hub_root) + "/version.txt", "1");
   layout.finish(manifest, files);
 }
 
@@ -217,9 +219,6 @@ void Staging::add_hub(const Profile& profile, CacheLayout& layout, const std::st
                                                        .origin = origin.to_string()});
       m_hub_files.emplace(blob, HubFile{&hub, *found});
     }
-  }
-  if (!wanted.empty()) {
-    layout.add_reference(std::string(k_hub_root) + "/version.txt", "1");
   }
 }
 

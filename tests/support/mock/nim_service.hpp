@@ -32,6 +32,8 @@ struct NimServiceOptions {
   ChallengeStyle challenge = ChallengeStyle::nvidia;
   // Requests that a registry token is good for; 0: no limit.
   unsigned token_uses = 0;
+  // The same for a token that the API gave for a key of the older kind.
+  unsigned api_token_uses = 0;
   bool redirects_blobs = true;  // to the content host, as nvcr.io
   // What NGC says to keys of organisations with access rules instead of a list.
   bool org_context_missing = false;

@@ -69,6 +69,9 @@ Response NimFrontSite::answer(const Request& request, const Fault&) {
   if (request.path == "/proxy_auth") {
     return token(request);
   }
+  if (request.path == "/token") {
+    return api_token(request);
+  }
   if (request.path == "/v3/keys/get-caller-info") {
     return caller_info(request);
   }
@@ -190,8 +193,37 @@ Response NimFrontSite::caller_info(const Request& request) {
   return json_response(200, R"({"type":"PERSONAL_KEY","orgName":"acme"})");
 }
 
+// Personal keys are bearer tokens themselves, older ones are not.
 bool NimFrontSite::is_right_bearer(const Request& request) {
-  return request.headers.get("Authorization") == "Bearer " + m_options.key;
+  const std::string authorization = request.headers.get("Authorization").value_or("");
+  if (key_is_bearer()) {
+    return authorization == "Bearer " + m_options.key;
+  }
+  if (authorization.find(m_options.key) != std::string::npos) {
+    m_journal.add_violation("a key of the older kind was sent as a token");
+  }
+  const std::lock_guard lock(m_mutex);
+  const auto found = authorization.starts_with("Bearer ")
+                         ? m_api_tokens.find(authorization.substr(7))
+                         : m_api_tokens.end();
+  return found != m_api_tokens.end() &&
+         (m_options.api_token_uses == 0 || ++found->second <= m_options.api_token_uses);
+}
+
+// authn.nvidia.com's exchange of an older key.
+Response NimFrontSite::api_token(const Request& request) {
+  if (request.parameter("service") != "ngc" ||
+      !request.parameter("scope").value_or("").starts_with("group/ngc:")) {
+    m_journal.add_violation("an API token was asked for with " + request.query);
+  }
+  if (key_is_bearer() ||
+      request.headers.get("Authorization") != basic("$oauthtoken", m_options.key)) {
+    return ngc_failure(401, "UNAUTHORIZED", "Invalid credentials");
+  }
+  const std::string token = random_hex(16);
+  const std::lock_guard lock(m_mutex);
+  m_api_tokens[token] = 0;
+  return json_response(200, ordered_json{{"token", token}, {"expires_in", 3600}}.dump());
 }
 
 Response NimFrontSite::api(const Request& request) {

@@ -56,6 +56,8 @@ class NimFrontSite final : public Site {
   Response list_files(const Request& request, const NgcModel& model, bool presigned);
   Response one_file(const NgcModel& model, const std::string& path);
   bool is_right_bearer(const Request& request);
+  bool key_is_bearer() const { return m_options.key.starts_with("nvapi-"); }
+  Response api_token(const Request& request);
 
   const NimServiceOptions& m_options;
   NimCatalog& m_catalog;
@@ -68,6 +70,7 @@ class NimFrontSite final : public Site {
     unsigned uses = 0;
   };
   std::map<std::string, Token> m_tokens;
+  std::map<std::string, unsigned> m_api_tokens;  // to their uses
 };
 
 // layers.nvcr.io and xfiles.ngc.nvidia.com in one: signed addresses and nothing else.

@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# For scripts that boot a user-mode Linux kernel, which needs neither privileges nor virtualisation;
+# its root is this machine's file system, read-only. Sourced after common.sh.
+
+check_name=$(basename "$0")
+
+skip() {
+  echo "$check_name: skipped: $*"
+  exit 0
+}
+
+# Builds what runs in the guest, or skips where no guest can run.
+prepare_guest() {
+  [ "$(uname -m)" = x86_64 ] || skip "there is no user-mode kernel for $(uname -m)"
+  [ "$(id -u)" = 0 ] || skip "needs root, whom the guest takes for its own"
+  scripts/setup nfs || skip "Debian's packages cannot be installed"
+  mkdir -p build
+  {
+    cmake --preset release &&
+      cmake --build --preset release -j "$NAI_JOBS" --target nai-model-processor mock-registry
+  } >"build/$check_name.log" 2>&1 || {
+    cat "build/$check_name.log"
+    exit 1
+  }
+  result=$(mktemp -d)
+  guest=
+  trap clean_up_guest EXIT
+  trap 'exit 143' TERM INT
+}
+clean_up_guest() {
+  # The kernel's processes are a session of their own.
+  [ -z "$guest" ] || kill -KILL -- "-$guest" 2>/dev/null || true
+  rm -rf "$result"
+}
+
+# boot_guest INIT ARGUMENT...: in the background; `guest` is its process group, $result a directory
+# that both see. INIT writes "begun" there first, and its exit status into "status".
+boot_guest() {
+  rm -f "$result/begun" "$result/status"
+  # The guest's memory is a file: in /dev/shm it costs no disk traffic.
+  TMPDIR=/dev/shm setsid linux.uml mem=1200M rootfstype=hostfs rootflags=/ ro init="$1" \
+    con=null con0=fd:0,fd:1 umid="nai-$$" quiet SUITE_RESULT="$result" \
+    NAI_BINARY="$PWD/build/release/bin/nai-model-processor" \
+    NAI_MOCK="$PWD/build/release/bin/mock-registry" "${@:2}" </dev/null 2>"$result/errors" \
+    > >(grep --line-buffered -Ev '^(SELinux|mmapper_init|Failed to initialize ubd|reboot|EXT4-fs)') &
+  guest=$!
+}
+
+# Waits for the end of the guest; exits unless it came to it.
+finish_guest() {
+  wait "$guest" || true
+  guest=
+  [ -s "$result/status" ] && return
+  tail -n 5 "$result/errors"
+  # Whether it can run here at all shows before anything else.
+  [ -s "$result/begun" ] || skip "the user-mode kernel does not start here"
+  echo "$check_name: the guest did not come to its end" >&2
+  exit 1
+}
