@@ -78,6 +78,8 @@ if(NOT EXISTS "${curl_prefix}/.complete")
     "-DCMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER}"
     "-DCMAKE_INSTALL_PREFIX=${curl_prefix}"
     -DCMAKE_INSTALL_LIBDIR=lib
+    "-DOPENSSL_ROOT_DIR=${OPENSSL_ROOT_DIR}"
+    -DOPENSSL_USE_STATIC_LIBS=${NAI_STATIC}
     ${curl_options})
   nai_run("${curl_log}" "${CMAKE_COMMAND}" --build "${curl_build}" --parallel)
   nai_run("${curl_log}" "${CMAKE_COMMAND}" --install "${curl_build}")

@@ -1,5 +1,6 @@
-# The libraries this project stands on. libcurl and Catch2 are built here, at configure time, from
-# the source packages of a newer Debian; everything else comes from the machine's packages.
+# The libraries this project stands on. libcurl, Catch2 and the static executable's OpenSSL are
+# built here, at configure time, from the source packages of a newer Debian; everything else comes
+# from the machine's packages.
 #
 # Sources and what is built from them stand beside the build directories (build/_sources and
 # build/_deps), so that all presets of one checkout share one download and one build.
@@ -10,8 +11,12 @@ set(NAI_CURL_SHA256 6766ada7101d292b42b8b15681120acd68effa4a9660935853cf6d61f0d9
 set(NAI_CATCH2_VERSION 3.7.1)
 set(NAI_CATCH2_SHA256 c991b247a1a0d7bb9c39aa35faf0fe9e19764213f28ffba3109388e62ee0269c)
 
+# The newest of Debian's long-term line: its fixes come as new upstream versions.
+set(NAI_OPENSSL_VERSION 3.5.)
+
 set(CURL_SOURCE_DIR "" CACHE PATH "Unpacked sources of libcurl (empty: fetched)")
 set(CATCH2_SOURCE_DIR "" CACHE PATH "Unpacked sources of Catch2 (empty: fetched)")
+set(OPENSSL_SOURCE_DIR "" CACHE PATH "Unpacked sources of OpenSSL (empty: fetched)")
 
 cmake_path(GET PROJECT_BINARY_DIR PARENT_PATH nai_shared_dir)
 if(NOT nai_shared_dir STREQUAL "${PROJECT_SOURCE_DIR}/build")
@@ -65,19 +70,25 @@ function(nai_deps_directory result name source)
   set(${result} "${NAI_DEPS_DIR}/${name}-${hash}" PARENT_SCOPE)
 endfunction()
 
+#   nai_run(<log> [WORKING_DIRECTORY <directory>] <command>...)
 function(nai_run log)
-  execute_process(COMMAND ${ARGN}
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "WORKING_DIRECTORY" "")
+  set(command ${arg_UNPARSED_ARGUMENTS})
+  set(directory "${PROJECT_BINARY_DIR}")
+  if(arg_WORKING_DIRECTORY)
+    set(directory "${arg_WORKING_DIRECTORY}")
+  endif()
+  execute_process(COMMAND ${command} WORKING_DIRECTORY "${directory}"
     RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
   file(APPEND "${log}" "${output}")
   if(failed)
-    message(FATAL_ERROR "A command failed, its output is in ${log}: ${ARGN}")
+    message(FATAL_ERROR "A command failed, its output is in ${log}: ${command}")
   endif()
 endfunction()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
-set(OPENSSL_USE_STATIC_LIBS ${NAI_STATIC})
-find_package(OpenSSL 3.0 REQUIRED)
+include(NaiOpenSSL)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(fmt 9.1 REQUIRED)

@@ -3,12 +3,10 @@
 // OpenSSL's EVP interface cannot export a state that is half way through; the low-level one can. It
 // is deprecated, not gone, and uses the same SHA extensions of the processor.
 #define OPENSSL_SUPPRESS_DEPRECATED
-#define XXH_INLINE_ALL
 
 #include <nai/digest/hasher.hpp>
 
 #include <openssl/sha.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -128,7 +126,7 @@ bool set(SizeCounter& state, const Saved& saved) {
 }
 
 std::string checked(const std::string& text) {
-  return fmt::format("{};{:016x}", text, XXH3_64bits(text.data(), text.size()));
+  return fmt::format("{};{:016x}", text, block_checksum(std::as_bytes(std::span(text))));
 }
 
 }  // namespace
@@ -226,10 +224,6 @@ std::optional<Hasher> Hasher::restore(Algorithm algorithm, std::uint64_t size,
   }
   state.position = *position;
   return hasher;
-}
-
-std::uint64_t block_checksum(std::span<const std::byte> data) {
-  return XXH3_64bits(data.data(), data.size());
 }
 
 }  // namespace nai::digest

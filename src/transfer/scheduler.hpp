@@ -63,6 +63,15 @@ class Scheduler {
   void file_done();
   // Ends the run. The first error is kept.
   void fail(std::exception_ptr error);
+  // Does a thread's work; what it throws ends the run.
+  template <typename Work>
+  void guarded(const Work& work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      fail(std::current_exception());
+    }
+  }
   void request_stop();
   [[nodiscard]] std::stop_token stop_token() const { return m_stop.get_token(); }
 

@@ -4,11 +4,11 @@
 # Sourced by scripts/bench: the content host (nginx) and the mock registry, and what they count.
 # Needs: $work, $source_dir.
 
-readonly k_content_address=127.0.0.4
+readonly k_content_address=127.0.0.1 k_content_name=localhost
 
 make_certificate() {
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=content \
-    -addext "subjectAltName=IP:$k_content_address" -keyout "$work/key.pem" -out "$work/cert.pem" \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$k_content_name" \
+    -addext "subjectAltName=DNS:$k_content_name" -keyout "$work/key.pem" -out "$work/cert.pem" \
     2>/dev/null
 }
 
@@ -32,7 +32,7 @@ start_nginx() {
   return 1
 }
 
-content_url() { echo "https://$k_content_address:$content_port"; }
+content_url() { echo "https://$k_content_name:$content_port"; }
 
 mock_pid=
 # start_mock [OPTION]...

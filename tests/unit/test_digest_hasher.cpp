@@ -6,6 +6,8 @@
 
 #include <nai/digest/hasher.hpp>
 
+#include "digest/xxh3.hpp"
+
 using namespace nai::digest;
 
 namespace {
@@ -76,4 +78,14 @@ TEST_CASE("a digest is read only in its own form") {
   CHECK(Digest::parse("sha256:" + hex)->to_string() == "sha256:" + std::string(64, 'a'));
   CHECK_FALSE(Digest::parse(hex));
   CHECK_FALSE(Digest::parse("md5:" + hex));
+}
+
+TEST_CASE("the block checksum is the same on every processor") {
+  const std::string text = pattern(1'000'003);
+  CHECK(block_checksum(bytes("abc")) == 0x78af5f94892f3950);
+  for (const std::size_t size : {0U, 1U, 16U, 17U, 128U, 240U, 241U, 1024U, 65'537U, 1'000'003U}) {
+    INFO(size);
+    const std::uint64_t portable = xxh3(text.data(), size);
+    CHECK(block_checksum(bytes(text).first(size)) == portable);
+  }
 }

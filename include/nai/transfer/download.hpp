@@ -41,6 +41,10 @@ struct Options {
   http::RetryPolicy retry = {};
 };
 
+// The same options, with no more memory and adaptive connections than fit into `memory_limit` bytes
+// for the whole process; it never gets below 4 connections. A given number of connections stays.
+[[nodiscard]] Options within_memory(Options options, std::uint64_t memory_limit);
+
 // What a download works with; all of it outlives the call.
 struct DownloadContext {
   source::Source& source;

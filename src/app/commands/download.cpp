@@ -20,6 +20,7 @@
 #include <nai/transfer/download.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
+#include <nai/util/memory_limit.hpp>
 #include <nai/util/units.hpp>
 #include <nai/version.hpp>
 
@@ -212,6 +213,11 @@ bool DownloadRun::already_complete() {
   return true;
 }
 
+transfer::Options transfer_options(const Config& config) {
+  const auto limit = util::memory_limit();
+  return limit ? transfer::within_memory(config.transfer, *limit) : config.transfer;
+}
+
 void DownloadRun::fetch() {
   const auto manifest = m_source->list(m_stop.get_token());
   if (m_nim != nullptr) {
@@ -227,7 +233,7 @@ void DownloadRun::fetch() {
   milliseconds taken{0};
   {
     const Reporter reporter(m_progress, m_console, m_clock, m_config.output.progress_interval);
-    transfer::download(manifest, m_config.transfer,
+    transfer::download(manifest, transfer_options(m_config),
                        {.source = *m_source,
                         .volume = m_volume,
                         .progress = m_progress,

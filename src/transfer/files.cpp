@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "files.hpp"
+
+#include <exception>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <nai/util/error.hpp>
+#include <nai/util/file.hpp>
+
+namespace nai::transfer {
+
+namespace {
+
+storage::FileIdentity identity_of(const source::Artifact& artifact) {
+  return {.path = artifact.path, .size = artifact.size, .digest = artifact.digest};
+}
+
+}  // namespace
+
+std::vector<PendingFile> pending_files(const source::Manifest& manifest,
+                                       const DownloadContext& context) {
+  std::vector<PendingFile> pending;
+  Progress& progress = context.progress;
+  progress.files_total = manifest.artifacts.size();
+  progress.bytes_total = manifest.total_bytes();
+  for (std::size_t index = 0; index < manifest.artifacts.size(); ++index) {
+    const source::Artifact& artifact = manifest.artifacts[index];
+    const auto state = context.volume.inventory().state_of(identity_of(artifact));
+    if (state == storage::FileState::published) {
+      ++progress.files_done;
+      progress.bytes_present += artifact.size;
+      progress.bytes_reused += artifact.size;
+    } else {
+      pending.push_back({index, state});
+    }
+  }
+  return pending;
+}
+
+Files::Files(const source::Manifest& manifest, const Options& options,
+             const DownloadContext& context, Scheduler& scheduler, BlockPool& blocks)
+    : m_manifest(manifest),
+      m_options(options),
+      m_context(context),
+      m_progress(context.progress),
+      m_scheduler(scheduler),
+      m_blocks(blocks),
+      m_verifier(options.verifiers) {}
+
+void Files::begin(const std::vector<PendingFile>& pending) {
+  for (const PendingFile& file : pending) {
+    begin_file(file);
+  }
+}
+
+void Files::begin_file(const PendingFile& pending) {
+  const source::Artifact& artifact = m_manifest.artifacts[pending.index];
+  const storage::Layout& layout = m_context.volume.layout();
+  if (pending.state == storage::FileState::candidate) {
+    check_in_place(pending.index);
+  } else if (artifact.size == 0 || util::stat_path(layout.journal(artifact.path))) {
+    resume(pending.index);
+  } else {
+    m_scheduler.add(pending.index, artifact.size, {{0, artifact.size}});
+  }
+}
+
+void Files::check_in_place(std::size_t index) {
+  m_verifier.post([this, index](std::span<std::byte> buffer, const std::stop_token& stop) {
+    m_scheduler.guarded([&] { adopt_or_fetch(index, {buffer, m_progress, stop}); });
+  });
+}
+
+// A file that nobody vouches for is read; what has the right checksum stays, whoever put it there.
+void Files::adopt_or_fetch(std::size_t index, const Reading& reading) {
+  const auto identity = identity_of(m_manifest.artifacts[index]);
+  const bool right = matches_in_place(m_context.volume, identity, reading);
+  if (reading.stop.stop_requested()) {
+    return;
+  }
+  if (!right) {
+    resume(index);
+    return;
+  }
+  m_context.volume.inventory().add(identity);
+  m_progress.bytes_present += identity.size;
+  m_progress.bytes_reused += identity.size;
+  finished(index);
+}
+
+FilePtr Files::open(std::size_t index) {
+  const source::Artifact& artifact = m_manifest.artifacts[index];
+  const FilePtr file = m_active.get(index, [&] {
+    return std::make_shared<FileTransfer>(identity_of(artifact), m_blocks, m_progress);
+  });
+  file->open(m_context.volume, journaled(artifact));
+  return file;
+}
+
+// Opens the partial file at once, because only it knows what is missing.
+void Files::resume(std::size_t index) {
+  const source::Artifact& artifact = m_manifest.artifacts[index];
+  const FilePtr file = open(index);
+  const util::RangeSet present = file->present();
+  m_progress.bytes_present += present.total_bytes();
+  m_progress.bytes_reused += present.total_bytes();
+  // Before a worker can get at the file, or both would move its checksum.
+  const auto next = file->begin();
+  m_scheduler.add(index, artifact.size, present.missing(artifact.size));
+  advance(index, file, next);
+}
+
+void Files::advance(std::size_t index, const FilePtr& file, FileTransfer::Next next) {
+  if (next == FileTransfer::Next::complete) {
+    complete(index, file);
+  } else if (next == FileTransfer::Next::catch_up) {
+    m_verifier.post([this, index, file](std::span<std::byte> buffer, const std::stop_token&) {
+      m_scheduler.guarded(
+          [&] { advance(index, file, file->catch_up(buffer, m_scheduler.stop_token())); });
+    });
+  }
+}
+
+void Files::complete(std::size_t index, const FilePtr& file) {
+  if (file->digest() != file->identity().digest) {
+    fetch_again(index, file);
+    return;
+  }
+  file->publish(m_context.volume);
+  m_active.remove(index);
+  finished(index);
+}
+
+void Files::finished(std::size_t index) {
+  ++m_progress.files_done;
+  const source::Artifact& artifact = m_manifest.artifacts[index];
+  m_context.log.debug("file_published", artifact.path + " is complete and verified",
+                      {{"path", artifact.path}, {"bytes", artifact.size}});
+  m_scheduler.file_done();
+}
+
+void Files::fetch_again(std::size_t index, const FilePtr& file) {
+  const source::Artifact& artifact = m_manifest.artifacts[index];
+  const std::string problem = fmt::format("{} has checksum {} instead of {}", artifact.path,
+                                          file->digest().to_string(), artifact.digest.to_string());
+  m_context.source.forget(artifact);
+  file->reset();
+  const bool first_time = [&] {
+    const std::scoped_lock lock(m_mutex);
+    return m_fetched_again.insert(index).second;
+  }();
+  if (artifact.size == 0) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      problem + ", which no file of its listed size of 0 bytes can have");
+  }
+  if (!first_time) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      problem + ", also when fetched again; nothing of it was published");
+  }
+  m_context.log.warning("content_mismatch", problem + "; fetching it again",
+                        {{"path", artifact.path}, {"expected", artifact.digest.to_string()}});
+  m_scheduler.add(index, artifact.size, {{0, artifact.size}});
+}
+
+// A file that one request fetches is not worth a checkpoint.
+bool Files::journaled(const source::Artifact& artifact) const {
+  return artifact.size > m_options.min_chunk_bytes;
+}
+
+void Files::sync() {
+  std::exception_ptr first;
+  for (const FilePtr& file : m_active.all()) {
+    try {
+      file->sync();
+    } catch (...) {
+      first = first ? first : std::current_exception();
+    }
+  }
+  if (first) {
+    std::rethrow_exception(first);
+  }
+}
+
+}  // namespace nai::transfer

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include <nai/source/source.hpp>
+#include <nai/storage/volume.hpp>
+#include <nai/transfer/download.hpp>
+
+#include "active_files.hpp"
+#include "block_pool.hpp"
+#include "file_transfer.hpp"
+#include "in_place.hpp"
+#include "scheduler.hpp"
+#include "verifier.hpp"
+
+namespace nai::transfer {
+
+using FilePtr = std::shared_ptr<FileTransfer>;
+
+// A file that is not known to be complete.
+struct PendingFile {
+  std::size_t index = 0;  // in the manifest
+  storage::FileState state = storage::FileState::absent;
+};
+
+// The files of `manifest` that are not known to be complete; counts the others as reused.
+std::vector<PendingFile> pending_files(const source::Manifest& manifest,
+                                       const DownloadContext& context);
+
+// The files of one download, from what is found on the volume to what is published there: what is
+// missing of them goes to the scheduler, and what has arrived is checked. Thread-safe; what goes
+// wrong on a verifier's thread ends the run through the scheduler. All references outlive it.
+class Files {
+ public:
+  Files(const source::Manifest& manifest, const Options& options, const DownloadContext& context,
+        Scheduler& scheduler, BlockPool& blocks);
+
+  // Hands what is missing of each file to the scheduler. Reads no content: that is for verifiers.
+  void begin(const std::vector<PendingFile>& pending);
+  // The file at `index` of the manifest, open for writing.
+  [[nodiscard]] FilePtr open(std::size_t index);
+  // Does what FileTransfer asked for after a block.
+  void advance(std::size_t index, const FilePtr& file, FileTransfer::Next next);
+  // Makes durable, and records, what has arrived of all files; throws the first Error only after
+  // the last file.
+  void sync();
+
+ private:
+  void begin_file(const PendingFile& pending);
+  void check_in_place(std::size_t index);
+  void adopt_or_fetch(std::size_t index, const Reading& reading);
+  void resume(std::size_t index);
+  void complete(std::size_t index, const FilePtr& file);
+  void fetch_again(std::size_t index, const FilePtr& file);
+  void finished(std::size_t index);
+  [[nodiscard]] bool journaled(const source::Artifact& artifact) const;
+
+  const source::Manifest& m_manifest;
+  const Options& m_options;
+  const DownloadContext& m_context;
+  Progress& m_progress;
+  Scheduler& m_scheduler;
+  BlockPool& m_blocks;
+  ActiveFiles m_active;
+  std::mutex m_mutex;
+  std::set<std::size_t> m_fetched_again;  // guarded by m_mutex
+  Verifier m_verifier;                    // last: its threads use everything above
+};
+
+}  // namespace nai::transfer
