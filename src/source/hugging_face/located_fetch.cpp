@@ -30,8 +30,8 @@ Outcome run_asking(LocationCache& locations, const std::string& path, Departure 
 
 }  // namespace
 
-FetchResult fetch_by_location(LocationCache& locations, const std::string& path,
-                              const http::Url& question, const util::Clock& clock,
+FetchResult fetch_by_location(LocationCache& locations, const LocatedFile& file,
+                              const util::Clock& clock,
                               const std::function<Outcome(Departure)>& run,
                               const std::stop_token& stop) {
   for (int renewals = 0;; ++renewals) {

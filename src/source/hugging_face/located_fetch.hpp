@@ -43,8 +43,8 @@ struct LocatedFile {
 // Goes to the location of `file` that is known, or to its question, and again
 // when the location turns out to be stale; waits while another thread asks. `run` goes one way; it
 // may throw. Thread-safe. Throws what `run` threw, here or in the thread that asked.
-[[nodiscard]] FetchResult fetch_by_location(LocationCache& locations, const std::string& path,
-                                            const http::Url& question, const util::Clock& clock,
+[[nodiscard]] FetchResult fetch_by_location(LocationCache& locations, const LocatedFile& file,
+                                            const util::Clock& clock,
                                             const std::function<Outcome(Departure)>& run,
                                             const std::stop_token& stop);
 
