@@ -35,7 +35,7 @@ FetchResult Fetcher::fetch(const RangeRequest& request, const std::stop_token& s
   const std::string& path = request.artifact.path;
   assert(request.range.end() <= request.artifact.size);
   FetchResult result = fetch_by_location(
-      m_locations, path, m_hub->resolve_url(m_commit, path), m_hub->clock(),
+      m_locations, {path, m_hub->resolve_url(m_commit, path)}, m_hub->clock(),
       [&](Departure departure) {
         Trip trip{std::move(departure), request};
         take_shortcut(trip);
