@@ -338,7 +338,7 @@ TEST_CASE("The table of settings is consistent", "[app]") {
   for (const Setting& setting : settings()) {
     INFO(setting.variable << setting.flag);
     CHECK_FALSE((setting.variable.empty() && setting.flag.empty()));
-    CHECK(setting.flag.empty() == setting.value_name.empty());
+    CHECK((setting.flag.empty() || setting.is_switch) == setting.value_name.empty());
     CHECK_FALSE(setting.help.empty());
     CHECK_FALSE(setting.help.ends_with('.'));
     CHECK((setting.flag.empty() || setting.apply != nullptr));
@@ -348,4 +348,22 @@ TEST_CASE("The table of settings is consistent", "[app]") {
     };
     CHECK(std::count_if(settings().begin(), settings().end(), same) == 1);
   }
+}
+
+TEST_CASE("Switches take no value and go with their commands", "[app]") {
+  CHECK_FALSE(load({}, {"resolve"}).options.json);
+  CHECK(load({}, {"resolve", "--json", "--files"}).options.files);
+  CHECK(load({}, {"--json", "resolve"}).options.json);
+  CHECK(load({}, {"verify", "--repair"}).options.repair);
+  CHECK(load({{"NFS_SERVER", "files"}}).options.nfs_server == "files");
+  CHECK_THAT(refusal(k_least, {"--repair"}),
+             ContainsSubstring("--repair is an option of verify, and the command is download"));
+  CHECK_THAT(refusal(k_least, {"check", "--files"}), ContainsSubstring("option of resolve"));
+  CHECK_THAT(refusal(k_least, {"resolve", "--json", "--kubernetes"}), ContainsSubstring("--json"));
+}
+
+TEST_CASE("Only some commands need a model", "[app]") {
+  CHECK(load_config(Arguments{"check"}, {}).repository.empty());
+  CHECK(load_config(Arguments{"verify"}, {}).repository.empty());
+  CHECK_THAT(refusal({}, {"resolve"}), ContainsSubstring("REPO_ID"));
 }
