@@ -127,10 +127,13 @@ std::string set_switch(bool& target) {
 }
 
 std::string set_rate_limit(Config& config, string_view value) {
-  config.transfer.bytes_per_second = 0;
-  return value == "none"
-             ? std::string()
-             : set_size(config.transfer.bytes_per_second, value, {10'000, 1'000'000'000'000});
+  constexpr std::uint64_t k_least = 10'000;
+  const auto bytes = value == "none" ? std::uint64_t{0} : util::parse_bytes(value);
+  if (!bytes || (*bytes < k_least && value != "none")) {
+    return "bytes a second from 10KB on, such as 100MB or 50MiB, or none";
+  }
+  config.transfer.bytes_per_second = *bytes;
+  return {};
 }
 
 // clang-format off

@@ -183,6 +183,8 @@ TEST_CASE("What is malformed is refused with variable, flag, value and what is a
            {"CONNECTIONS", "65", "a whole number from 1 to 64"},
            {"CONNECTIONS", "4.5", "a whole number from 1 to 64"},
            {"CONNECTIONS", "99999999999999999999", "a whole number from 1 to 64"},
+           {"RATE_LIMIT", "fast", "bytes a second from 10KB on"},
+           {"RATE_LIMIT", "9999", "bytes a second from 10KB on"},
            {"CHUNK_SIZE", "1", "a size from 64KiB"},
            {"CHUNK_SIZE", "65MB", "in steps of 4KiB"},
            {"BLOCK_SIZE", "1GiB", "a size from 4KiB to 8192KiB"},
@@ -201,6 +203,15 @@ TEST_CASE("What is malformed is refused with variable, flag, value and what is a
       CHECK(refusal(k_least, {flag.c_str()}) == by_variable);
     }
   }
+}
+
+TEST_CASE("A rate limit is any number of bytes, or none", "[app]") {
+  const auto limit = [](const char* value) {
+    return load({{"REPO_ID", "a/b"}, {"RATE_LIMIT", value}}).transfer.bytes_per_second;
+  };
+  CHECK(limit("100MB") == 100'000'000);
+  CHECK(limit("12345") == 12'345);
+  CHECK(limit("none") == 0);
 }
 
 TEST_CASE("A value in a refusal cannot drive a terminal or fill the log", "[app]") {
