@@ -71,6 +71,13 @@ for (const directory of ["base", ...listed("overlays")]) {
 const secret = parse(readFileSync(join(manifests, "secret.yaml"), "utf8"));
 report("secret.yaml", await complaintsOf(secret, {}));
 
+const { wantedActions, explainedActions } = program;
+const unexplained = [...wantedActions].filter(([status, action]) => explainedActions.get(status) !== action);
+report(
+  "docker/kubernetes/README.md: each exit status",
+  unexplained.map(([status, action]) => `${status}: ${explainedActions.get(status)} instead of ${action}`),
+);
+
 const sound = render("overlays/hardened");
 for (const [name, { spoil, expect }] of Object.entries(mistakes)) {
   const objects = structuredClone(sound);

@@ -18,16 +18,24 @@ function exitStatuses(source) {
   return rows.flatMap(([, kind, status]) => (kind === "interrupted" ? [130, 143] : [Number(status)]));
 }
 
-const actions = { "fail the Job": "FailJob", "try again": "Count", ignore: "Ignore" };
+const actions = {
+  "fail the Job": "FailJob",
+  "try again": "Count",
+  ignore: "Ignore",
+  fails: "FailJob",
+  "tries again": "Count",
+  "does not count": "Ignore",
+};
 
-// Exit status -> what the README wants of a podFailurePolicy.
-function wantedActions(readme) {
-  const wanted = new Map();
-  for (const [, statuses, advice] of all(readme, /^\| ([\d, ]+) \|.*\| ([\w ]+) \|$/gm, "advice")) {
-    assert.ok(actions[advice], `README.md: unknown advice "${advice}" for status ${statuses}`);
-    statuses.split(",").forEach((status) => wanted.set(Number(status), actions[advice]));
+// Exit status -> what a page tells of it, in a column of its table, as podFailurePolicy names it.
+function toldActions(page) {
+  const column = Object.keys(actions).join("|");
+  const told = new Map();
+  const row = new RegExp(`^\\| (\\d[\\d, ]*) \\|.*\\| (${column}) \\|`, "gm");
+  for (const [, statuses, action] of all(page, row, "advice on exit statuses")) {
+    statuses.split(",").forEach((status) => told.set(Number(status), actions[action]));
   }
-  return wanted;
+  return told;
 }
 
 // root: the repository.
@@ -42,6 +50,7 @@ export function readProgram(root) {
     variables: new Set(variables.map(([, name]) => name)),
     commands: new Set(commands.map(([, name]) => name)),
     exitStatuses: exitStatuses(read(`${root}/src/app/exit_status.cpp`)),
-    wantedActions: wantedActions(read(`${root}/README.md`)),
+    wantedActions: toldActions(read(`${root}/README.md`)),
+    explainedActions: toldActions(read(`${root}/docker/kubernetes/README.md`)),
   };
 }
