@@ -4,6 +4,7 @@
 # For scripts that boot a user-mode Linux kernel, which needs neither privileges nor virtualisation;
 # its root is this machine's file system, read-only. Sourced after common.sh.
 
+guests=0
 check_name=$(basename "$0")
 
 skip() {
@@ -39,12 +40,13 @@ clean_up_guest() {
 # that both see. INIT writes "begun" there first, and its exit status into "status".
 boot_guest() {
   rm -f "$result/begun" "$result/status"
+  guests=$((guests + 1))
   # The guest's memory is a file: in /dev/shm it costs no disk traffic.
   TMPDIR=/dev/shm setsid linux.uml mem=1200M rootfstype=hostfs rootflags=/ ro init="$1" \
-    con=null con0=fd:0,fd:1 umid="nai-$$" quiet SUITE_RESULT="$result" \
+    con=null con0=fd:0,fd:1 umid="nai-$$-$guests" quiet SUITE_RESULT="$result" \
     NAI_BINARY="$PWD/build/release/bin/nai-model-processor" \
     NAI_MOCK="$PWD/build/release/bin/mock-registry" "${@:2}" </dev/null 2>"$result/errors" \
-    > >(grep --line-buffered -Ev '^(SELinux|mmapper_init|Failed to initialize ubd|reboot|EXT4-fs)') &
+    > >(grep --line-buffered -Ev '^(SELinux|mmapper_init|Failed to initialize ubd|reboot|EXT4-fs|uml-vector)') &
   guest=$!
 }
 

@@ -73,7 +73,13 @@ Arguments parse_arguments(std::span<const char* const> arguments) {
   app.add_flag("-h,--help", result.help);
   app.add_flag("-V,--version", result.version);
   for (const Setting& setting : settings()) {
-    if (!setting.flag.empty()) {
+    if (setting.is_switch) {
+      app.add_flag(std::string(setting.flag))->each([&](const std::string& value) {
+        if (value == "true") {
+          result.values[setting.flag] = {value};
+        }
+      });
+    } else if (!setting.flag.empty()) {
       app.add_option(std::string(setting.flag), result.values[setting.flag])
           ->allow_extra_args(false);
     }

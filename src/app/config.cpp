@@ -5,6 +5,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nai/source/hugging_face.hpp>
 #include <nai/source/nim.hpp>
@@ -61,6 +62,24 @@ void load(const Setting& setting, Config& config, const Arguments& arguments,
   }
 }
 
+// What would have no effect is a mistake.
+void check_options(const Config& config, const Arguments& arguments) {
+  for (const Setting& setting : settings()) {
+    const auto given = arguments.values.find(setting.flag);
+    if (given == arguments.values.end() || given->second.empty() || setting.commands.empty()) {
+      continue;
+    }
+    const auto names = util::split(setting.commands, ' ');
+    if (std::find(names.begin(), names.end(), config.command) == names.end()) {
+      refuse(fmt::format("{} is an option of {}, and the command is {}", setting.flag,
+                         fmt::join(names, " and "), config.command));
+    }
+  }
+  if (config.options.json && (config.options.kubernetes || config.options.repair)) {
+    refuse("--json cannot be combined with --kubernetes or --repair, which print something else");
+  }
+}
+
 void apply_presets(Config& config) {
   for (const Setting& setting : settings()) {
     if (setting.apply != nullptr && !setting.preset.empty()) {
@@ -81,8 +100,16 @@ void check_format(Config& config) {
   config.output_format = expected;
 }
 
+const Command& command_of(const Config& config) {
+  return *std::find_if(commands().begin(), commands().end(),
+                       [&](const Command& command) { return command.name == config.command; });
+}
+
 void check_repository(Config& config) {
   if (config.repository.empty()) {
+    if (!command_of(config).needs_model) {
+      return;
+    }
     refuse(
         "REPO_ID (--repo-id) is not set: expected the model's repository, such as "
         "meta-llama/Llama-3.1-8B-Instruct");
@@ -185,6 +212,7 @@ Config load_config(std::span<const char* const> arguments, const Environment& en
       load(setting, config, parsed, environment);
     }
   }
+  check_options(config, parsed);
   check_format(config);
   check_repository(config);
   check_sizes(config);

@@ -52,6 +52,17 @@ struct ExtraCa {
   std::filesystem::path path;
 };
 
+// What only some of the commands read.
+struct CommandOptions {
+  bool json = false;            // one document in place of lines
+  bool files = false;           // resolve: each file
+  bool kubernetes = false;      // resolve: manifests
+  bool repair = false;          // verify
+  bool against_source = false;  // verify
+  std::string image;            // resolve: for the manifests
+  std::string nfs_server;       // check: host name or address; empty: not told
+};
+
 // Everything a run is told, checked. Defaults are in the table of settings.
 struct Config {
   std::string command;
@@ -60,8 +71,10 @@ struct Config {
 
   Provider provider = Provider::hugging_face;
   std::optional<OutputFormat> output_format = {};  // set once loaded
-  std::string repository;  // "org/name" for the Hub, the image reference as given for NIM
-  std::string revision;    // empty: the default branch
+  // "org/name" for the Hub, the image reference as given for NIM. Empty only for commands that can
+  // do without.
+  std::string repository;
+  std::string revision;  // empty: the default branch
   std::string model_name;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
@@ -88,6 +101,7 @@ struct Config {
   transfer::Options transfer = {};
   storage::VolumeLockOptions lock = {};
   OutputConfig output = {};
+  CommandOptions options = {};
 };
 
 // The configuration from arguments (without the program's name) and environment. Reads token files

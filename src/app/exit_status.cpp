@@ -73,6 +73,7 @@ std::string name_of(ErrorKind kind) { return std::string(row_of(kind).name); }
 Failure describe_failure(const util::Error& error, int signal) {
   const Row& row = row_of(error.kind());
   const std::string_view message = error.what();
+  const std::string_view hint = error.advice().empty() ? row.hint : error.advice();
   if (error.kind() == ErrorKind::interrupted && signal != 0) {
     return {.kind = row.kind,
             .exit_status = 128 + signal,
@@ -86,7 +87,7 @@ Failure describe_failure(const util::Error& error, int signal) {
   const auto* separator = error.kind() == ErrorKind::temporary ? "\n" : ": ";
   return {.kind = row.kind,
           .exit_status = row.exit_status,
-          .text = fmt::format("{}{}{}\n{}", row.headline, separator, message, row.hint)};
+          .text = fmt::format("{}{}{}\n{}", row.headline, separator, message, hint)};
 }
 
 }  // namespace nai::app

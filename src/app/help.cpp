@@ -27,8 +27,8 @@ its checksum, and resumed where an earlier run stopped.
 
 Usage: nai-model-processor [COMMAND] [OPTION...]
 
-Every option has an environment variable of the same meaning, so that a container needs no
-arguments. An option wins over its variable; a variable that is empty counts as not set.
+Every option of the download has an environment variable of the same meaning, so that a container
+needs no arguments. An option wins over its variable; a variable that is empty counts as not set.
 )";
 
 constexpr std::string_view k_examples = R"(
@@ -41,9 +41,17 @@ Examples:
       A model that asks for a token.
   nai-model-processor --repo-id org/name --repo-version refs/pr/1 --include '*.safetensors,*.json'
       A certain revision, and only some of its files.
+  nai-model-processor resolve --repo-id Qwen/Qwen3-0.6B
+      How large it is, and the volume claim to make for it.
+  nai-model-processor resolve --repo-id Qwen/Qwen3-0.6B --kubernetes | kubectl apply -f -
+      The claim and the Job.
+  nai-model-processor check --repo-id google/gemma-2-2b-it --nfs-server files.example
+      In a pod like the Job's: what would fail, and what to do about it.
+  nai-model-processor verify --repo-id Qwen/Qwen3-0.6B --repair
+      Reads the volume again; what is wrong or missing is fetched.
 
 Exit status:
-    0  complete and verified
+    0  complete and verified; of check, nothing is in the way of a download
     1  internal error
     2  usage or configuration
     3  token unauthorized, or the model is gated
@@ -78,7 +86,8 @@ std::string entry(const Setting& setting) {
   if (setting.flag.empty()) {
     heading += setting.variable;
   } else {
-    heading += fmt::format("{} {}", setting.flag, setting.value_name);
+    heading += setting.is_switch ? std::string(setting.flag)
+                                 : fmt::format("{} {}", setting.flag, setting.value_name);
     if (!setting.variable.empty()) {
       heading = fmt::format("{:<{}}{}", heading, k_variable_column, setting.variable);
     }

@@ -108,6 +108,8 @@ void Console::progress(std::string_view event, std::string_view line, const util
   }
 }
 
+void Console::document(std::string_view text) { put_raw(m_output, m_redactor.apply(text)); }
+
 std::size_t Console::status_width() const {
   constexpr std::size_t k_usual = 80;
   winsize size{};

@@ -44,6 +44,10 @@ class Console final : public util::Log {
   // A line of progress or summary, to standard output unless quiet.
   void progress(std::string_view event, std::string_view line, const util::Fields& fields = {});
 
+  // A document that a command was asked for, to standard output at every level and in every format:
+  // `text` as it is, line ends included.
+  void document(std::string_view text);
+
   // Whether progress is shown as a status line that is redrawn in place instead.
   [[nodiscard]] bool has_status_line() const { return m_has_status_line; }
   // The columns it may take.

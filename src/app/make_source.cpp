@@ -72,16 +72,19 @@ std::unique_ptr<http::Client> make_client(const Config& config) {
   }
 }
 
+source::HuggingFaceOptions hub_options(const Config& config) {
+  return {.endpoint = config.hub_endpoint.value(),
+          .repository = config.repository,
+          .revision = config.revision,
+          .token = config.hub_token.value,
+          .include = config.include,
+          .exclude = config.exclude,
+          .retry = config.transfer.retry};
+}
+
 std::unique_ptr<source::Source> make_source(const Config& config, http::Client& client,
                                             util::Clock& clock, util::Log& log) {
-  return source::make_hugging_face_source({.endpoint = config.hub_endpoint.value(),
-                                           .repository = config.repository,
-                                           .revision = config.revision,
-                                           .token = config.hub_token.value,
-                                           .include = config.include,
-                                           .exclude = config.exclude,
-                                           .retry = config.transfer.retry},
-                                          client, clock, log);
+  return source::make_hugging_face_source(hub_options(config), client, clock, log);
 }
 
 std::string source_name(const Config& config) {

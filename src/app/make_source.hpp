@@ -6,6 +6,7 @@
 
 #include <nai/http/client.hpp>
 #include <nai/http/curl_client.hpp>
+#include <nai/source/hugging_face.hpp>
 #include <nai/source/source.hpp>
 #include <nai/util/clock.hpp>
 #include <nai/util/log.hpp>
@@ -20,6 +21,9 @@ namespace nai::app {
 
 // The client for that. Throws Error{usage} naming the variable when a certificate cannot be used.
 [[nodiscard]] std::unique_ptr<http::Client> make_client(const Config& config);
+
+// The repository of the Hub that the configuration names, and how to talk to the Hub.
+[[nodiscard]] source::HuggingFaceOptions hub_options(const Config& config);
 
 // The repository of the Hub that the configuration names; make_nim() is for images. `client`,
 // `clock` and `log` must outlive it.

@@ -80,7 +80,7 @@ void ManifestStore::save(const std::string& name, std::string_view text) {
 
 std::unique_ptr<source::NimSource> make_nim(const Config& config, http::Client& client,
                                             util::Clock& clock, Console& console,
-                                            ManifestStore& store) {
+                                            source::TextStore& store) {
   return source::make_nim_source({.image = config.repository,
                                   .platform = config.platform,
                                   .ngc_key = config.ngc_key.value,

@@ -31,10 +31,18 @@ class ManifestStore final : public source::TextStore {
   util::Log& m_log;
 };
 
+// Keeps nothing: for those who leave nothing behind.
+class NoStore final : public source::TextStore {
+ public:
+  [[nodiscard]] std::optional<std::string> load(const std::string&) override { return {}; }
+  void save(const std::string&, std::string_view) override {}
+};
+
 // The image that the configuration names. What is passed must outlive it. Throws Error{usage}.
 [[nodiscard]] std::unique_ptr<source::NimSource> make_nim(const Config& config,
                                                           http::Client& client, util::Clock& clock,
-                                                          Console& console, ManifestStore& store);
+                                                          Console& console,
+                                                          source::TextStore& store);
 
 // The wishes in force as one line of text, for the completion record.
 [[nodiscard]] std::string wishes_name(const Config& config);

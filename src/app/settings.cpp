@@ -121,11 +121,19 @@ std::string set_gpu_count(Config& config, string_view value) {
   return problem;
 }
 
+std::string set_switch(bool& target) {
+  target = true;
+  return {};
+}
+
 std::string set_rate_limit(Config& config, string_view value) {
-  config.transfer.bytes_per_second = 0;
-  return value == "none"
-             ? std::string()
-             : set_size(config.transfer.bytes_per_second, value, {10'000, 1'000'000'000'000});
+  constexpr std::uint64_t k_least = 10'000;
+  const auto bytes = value == "none" ? std::uint64_t{0} : util::parse_bytes(value);
+  if (!bytes || (*bytes < k_least && value != "none")) {
+    return "bytes a second from 10KB on, such as 100MB or 50MiB, or none";
+  }
+  config.transfer.bytes_per_second = *bytes;
+  return {};
 }
 
 // clang-format off
@@ -137,7 +145,7 @@ constexpr auto k_settings = std::to_array<Setting>({
     {.group = model, .variable = "REPO_ID", .flag = "--repo-id",
      .value_name = "ORG/NAME",
      .help = "The repository, bare or as https://huggingface.co/ORG/NAME; for nim the image, such as "
-             "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2. Required",
+             "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.2.2. Required, but not by check and verify",
      .apply = set_repository},
     {.group = model, .variable = "REPO_VERSION", .flag = "--repo-version",
      .value_name = "REVISION",
@@ -306,6 +314,33 @@ constexpr auto k_settings = std::to_array<Setting>({
      .help = "Where the reason of a failure is written; without it /dev/termination-log where that "
              "exists",
      .apply = set_termination_file},
+
+    {.group = commands, .flag = "--json", .help = "resolve, check, verify: print one JSON document",
+     .apply = [](Config& c, string_view) { return set_switch(c.options.json); },
+     .is_switch = true, .commands = "resolve check verify"},
+    {.group = commands, .flag = "--files", .help = "resolve: list every file with its size and checksum",
+     .apply = [](Config& c, string_view) { return set_switch(c.options.files); },
+     .is_switch = true, .commands = "resolve"},
+    {.group = commands, .flag = "--kubernetes",
+     .help = "resolve: print a volume claim of the right size and a Job for this model, as YAML",
+     .apply = [](Config& c, string_view) { return set_switch(c.options.kubernetes); },
+     .is_switch = true, .commands = "resolve"},
+    {.group = commands, .flag = "--image", .value_name = "IMAGE", .preset = "nai-model-processor",
+     .help = "resolve: the container image that the Job of --kubernetes runs",
+     .apply = [](Config& c, string_view v) { return set_model_name(c.options.image, v); },
+     .commands = "resolve"},
+    {.group = commands, .flag = "--repair",
+     .help = "verify: remove what is wrong, and fetch it and what is missing",
+     .apply = [](Config& c, string_view) { return set_switch(c.options.repair); },
+     .is_switch = true, .commands = "verify"},
+    {.group = commands, .flag = "--against-source",
+     .help = "verify: compare with what the source lists now, not with the completion record",
+     .apply = [](Config& c, string_view) { return set_switch(c.options.against_source); },
+     .is_switch = true, .commands = "verify"},
+    {.group = commands, .variable = "NFS_SERVER", .flag = "--nfs-server", .value_name = "HOST",
+     .help = "check: the server of the volume, whose name is then resolved too",
+     .apply = [](Config& c, string_view v) { return set_model_name(c.options.nfs_server, v); },
+     .commands = "check"},
 });
 // clang-format on
 
@@ -327,6 +362,8 @@ std::string_view title(SettingGroup group) {
       return "The transfer (needs no tuning)";
     case output:
       return "Output";
+    case commands:
+      return "Of single commands";
   }
   return "";
 }

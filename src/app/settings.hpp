@@ -9,7 +9,7 @@
 
 namespace nai::app {
 
-enum class SettingGroup { model, credentials, volume, network, transfer, output };
+enum class SettingGroup { model, credentials, volume, network, transfer, output, commands };
 
 // "What to fetch".
 [[nodiscard]] std::string_view title(SettingGroup group);
@@ -28,6 +28,8 @@ struct Setting {
   std::string (*apply)(Config& config, std::string_view value) = nullptr;
   bool repeatable = false;  // the flag may be given more than once; apply() is called for each
   bool secret = false;      // the value itself is secret
+  bool is_switch = false;   // the flag takes no value; apply() gets "true"
+  std::string_view commands = {};  // that read it, separated by spaces; empty: all
 };
 
 [[nodiscard]] std::span<const Setting> settings();

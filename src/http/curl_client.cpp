@@ -120,7 +120,7 @@ class Handle {
   [[nodiscard]] CURL* easy() const { return m_easy; }
   [[nodiscard]] const TrustStore& trust() const { return *m_trust; }
 
-  VerifyFailure verify_failure;
+  Verification verification;
   std::string last_origin;
   std::array<char, CURL_ERROR_SIZE> error_text{};
 
@@ -192,7 +192,7 @@ class CurlClient final : public Client {
                    const std::stop_token& stop) {
     CurlExchange exchange(request, sink, stop, m_options.connect_timeout + m_options.stall_timeout);
     HeaderList headers;
-    handle.verify_failure = {};
+    handle.verification = {};
     handle.error_text[0] = '\0';
     curl_easy_reset(handle.easy());
     set_connection(handle);
@@ -206,6 +206,9 @@ class CurlClient final : public Client {
     const bool head_complete = exchange.head_complete();
     Response response = exchange.take_response();
     response.refused_by_sink = refused;
+    if (request.wants_peer) {
+      response.peer = peer_of(handle);
+    }
     if (own_error) {
       response.error = std::move(own_error);
     } else if (code != CURLE_OK && !refused) {
@@ -290,7 +293,7 @@ class CurlClient final : public Client {
 
   static CURLcode on_ssl_context(CURL*, void* ssl_context, void* handle) noexcept {
     auto* self = static_cast<Handle*>(handle);
-    self->trust().install(ssl_context, &self->verify_failure);
+    self->trust().install(ssl_context, &self->verification);
     tune_tls(ssl_context);
     return CURLE_OK;
   }
@@ -301,14 +304,30 @@ class CurlClient final : public Client {
                         .text = handle.error_text.data(),
                         .host = host,
                         .head_complete = head_complete,
-                        .verify = handle.verify_failure};
+                        .verify = handle.verification.failure};
     curl_easy_getinfo(handle.easy(), CURLINFO_HTTP_CONNECTCODE, &failure.proxy_status);
-#if LIBCURL_VERSION_NUM >= 0x080700
-    long used_proxy = 0;
-    curl_easy_getinfo(handle.easy(), CURLINFO_USED_PROXY, &used_proxy);
-    failure.used_proxy = used_proxy != 0;
-#endif
+    failure.used_proxy = used_proxy(handle);
     return describe_curl_failure(failure);
+  }
+
+  static bool used_proxy(const Handle& handle) {
+    long used = 0;
+#if LIBCURL_VERSION_NUM >= 0x080700
+    curl_easy_getinfo(handle.easy(), CURLINFO_USED_PROXY, &used);
+#endif
+    return used != 0;
+  }
+
+  static Peer peer_of(const Handle& handle) {
+    const char* address = nullptr;
+    curl_easy_getinfo(handle.easy(), CURLINFO_PRIMARY_IP, &address);
+    const Verification& seen = handle.verification;
+    return {.address = address == nullptr ? "" : address,
+            .by_proxy = used_proxy(handle),
+            .subject = seen.subject,
+            .issuer = seen.issuer,
+            .authority = seen.authority,
+            .authority_origin = seen.authority_origin};
   }
 
   CurlClientOptions m_options;

@@ -29,6 +29,9 @@ TransportFailure failure_of(const CurlFailure& failure) {
     case CURLE_INTERFACE_FAILED:
       return failure.used_proxy ? TransportFailure::proxy : TransportFailure::connect;
     case CURLE_OPERATION_TIMEDOUT:
+      if (failure.text.starts_with("Resolving timed out")) {
+        return TransportFailure::name_resolution;
+      }
       return failure.head_complete ? TransportFailure::stalled : TransportFailure::timed_out;
     case CURLE_PEER_FAILED_VERIFICATION:
       return TransportFailure::tls_untrusted;

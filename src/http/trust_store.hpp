@@ -16,6 +16,20 @@ struct VerifyFailure {
   std::string issuer;
 };
 
+class TrustStore;
+
+// What was seen while a certificate chain was verified.
+struct Verification {
+  VerifyFailure failure = {};
+  // Of a chain that is trusted; see Peer.
+  std::string subject = {};
+  std::string issuer = {};
+  std::string authority = {};
+  std::string authority_origin = {};
+
+  const TrustStore* store = nullptr;  // that verifies; set by install()
+};
+
 // The certificate authorities that connections trust: the built-in bundle and what the operator
 // adds. Parsed once; contexts share it. Thread-safe after construction.
 class TrustStore {
@@ -27,9 +41,12 @@ class TrustStore {
   TrustStore(const TrustStore&) = delete;
   TrustStore& operator=(const TrustStore&) = delete;
 
-  // Makes `ssl_ctx` (an OpenSSL SSL_CTX) verify against this store. When a chain fails, what was
-  // wrong goes to `*failure`, which must live as long as the context's connections.
-  void install(void* ssl_ctx, VerifyFailure* failure) const noexcept;
+  // Makes `ssl_ctx` (an OpenSSL SSL_CTX) verify against this store. What is seen of
+  // chains goes to `*verification`, which must live as long as the context's connections.
+  void install(void* ssl_ctx, Verification* verification) const noexcept;
+
+  // Where a certificate (an OpenSSL X509) of the store came from: "built in", or a path.
+  [[nodiscard]] std::string origin_of(const void* x509) const;
 
   // Certificates in the store.
   [[nodiscard]] std::size_t size() const;

@@ -71,7 +71,8 @@ void Files::begin_file(const PendingFile& pending) {
 
 void Files::check_in_place(std::size_t index) {
   m_verifier.post([this, index](std::span<std::byte> buffer, const std::stop_token& stop) {
-    m_scheduler.guarded([&] { adopt_or_fetch(index, {buffer, m_progress, stop}); });
+    const auto note = [this](std::size_t bytes) { m_progress.bytes_hashed += bytes; };
+    m_scheduler.guarded([&] { adopt_or_fetch(index, {buffer, note, stop}); });
   });
 }
 

@@ -2,22 +2,29 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 
+#include <nai/digest/digest.hpp>
 #include <nai/storage/volume.hpp>
-#include <nai/transfer/progress.hpp>
 
 namespace nai::transfer {
 
 struct Reading {
   std::span<std::byte> buffer;
-  Progress& progress;
+  std::function<void(std::size_t bytes)> note;  // called for each piece that was hashed
   const std::stop_token& stop;
 };
 
-// Reads the file that stands at its place below model-files; true if it has the right checksum.
-// False also when stopped. Throws Error{storage}.
+// Reads the file that stands at its place below model-files, to its end; what its checksum is.
+// Empty when there is none, and when stopped. Throws Error{storage}.
+[[nodiscard]] std::optional<digest::Digest> digest_in_place(const storage::Volume& volume,
+                                                            const storage::FileIdentity& file,
+                                                            const Reading& reading);
+
+// Whether that is the right one, and the size too. False also when stopped.
 [[nodiscard]] bool matches_in_place(const storage::Volume& volume,
                                     const storage::FileIdentity& file, const Reading& reading);
 

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace nai::util {
 
@@ -10,7 +11,13 @@ Error::Error(ErrorKind kind, const std::string& message)
     : std::runtime_error(message), m_kind(kind) {}
 
 Error Error::with_context(std::string_view context) const {
-  return {m_kind, std::string(context) + ": " + what()};
+  return Error(m_kind, std::string(context) + ": " + what()).with_advice(m_advice);
+}
+
+Error Error::with_advice(std::string advice) const {
+  Error result = *this;
+  result.m_advice = std::move(advice);
+  return result;
 }
 
 Error storage_error(std::string_view what, int errno_value) {

@@ -27,12 +27,14 @@ NimJob::NimJob(const mock::NimService& service)
                  {"SSL_CERT_FILE", (m_directory.path() / "ca.pem").string()}};
 }
 
-Process NimJob::start() const {
+Process NimJob::start(const std::vector<std::string>& arguments) const {
   const char* binary = std::getenv("NAI_BINARY");
   if (binary == nullptr) {
     throw std::runtime_error("NAI_BINARY is not set; run the tests with ctest");
   }
-  return {{binary}, environment};
+  std::vector<std::string> command{binary};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return {command, environment};
 }
 
 std::vector<std::string> listing(const std::filesystem::path& root) {

@@ -30,8 +30,10 @@ class NimJob {
   [[nodiscard]] HubCacheReader reader() const { return HubCacheReader(model_files() / "ngc/hub"); }
   [[nodiscard]] std::string termination_message() const { return read_file(m_termination); }
 
-  [[nodiscard]] Process start() const;
-  [[nodiscard]] ProcessResult run() const { return start().wait(); }
+  [[nodiscard]] Process start(const std::vector<std::string>& arguments = {}) const;
+  [[nodiscard]] ProcessResult run(const std::vector<std::string>& arguments = {}) const {
+    return start(arguments).wait();
+  }
 
  private:
   TemporaryDirectory m_directory;

@@ -10,37 +10,11 @@
 #include <string>
 
 #include "e2e/job.hpp"
+#include "e2e/pod_root.hpp"
 #include "support/dns_server.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using namespace nai::test;
-
-namespace {
-
-// An empty root file system with nothing but the executable and a pod's resolv.conf.
-class Root {
- public:
-  explicit Root(const DnsServer& names) {
-    std::filesystem::copy_file(std::getenv("NAI_BINARY"), path() / "nai-model-processor");
-    std::filesystem::create_directory(path() / "data");
-    write_file(path() / "etc/resolv.conf",
-               "nameserver " + names.address() +
-                   "\nsearch nai-admin.svc.cluster.local svc.cluster.local cluster.local test\n"
-                   "options ndots:5 timeout:1 attempts:1\n");
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return m_directory.path(); }
-  [[nodiscard]] Process start(const Process::Environment& environment) const {
-    return {{"/usr/sbin/chroot", path().string(), "/nai-model-processor"}, environment};
-  }
-  [[nodiscard]] ProcessResult run(const Process::Environment& environment) const {
-    return start(environment).wait();
-  }
-
- private:
-  TemporaryDirectory m_directory;
-};
-
-}  // namespace
 
 TEST_CASE("names are resolved as in a pod: search domains, ndots, large answers") {
   if (::geteuid() != 0) {
@@ -60,7 +34,7 @@ TEST_CASE("names are resolved as in a pod: search domains, ndots, large answers"
   many.insert(many.begin() + 60, "127.0.0.2");
   const DnsServer names({{"hub.test", {"127.0.0.1"}}, {"cdn.test", many}});
 
-  const Root root(names);
+  const PodRoot root(names.address());
   const auto result = root.run({{"REPO_ID", "org/model"}, {"HF_ENDPOINT", registry.hub_url()}});
   INFO(result.out << result.err);
   CHECK(result.exit_status == 0);
@@ -80,7 +54,7 @@ TEST_CASE("a name that does not exist is named") {
     SKIP("needs root for port 53 and chroot");
   }
   const DnsServer names({});
-  const Root root(names);
+  const PodRoot root(names.address());
   const auto result = root.run({{"REPO_ID", "org/model"},
                                 {"HF_ENDPOINT", "https://hub.example"},
                                 {"MAX_RETRIES", "1"},
@@ -110,7 +84,7 @@ TEST_CASE("names that cannot be resolved for a while only delay the run") {
          {Trouble::server_failure, Trouble::unknown_names, Trouble::silence}) {
       DnsServer names({{"hub.test", {"127.0.0.1"}}, {"cdn.test", {"127.0.0.2"}}});
       names.set_trouble(trouble, troubled);
-      const Root root(names);
+      const PodRoot root(names.address());
       auto job = root.start({{"REPO_ID", "org/model"},
                              {"HF_ENDPOINT", registry.hub_url()},
                              {"RETRY_DELAY", "50ms"},

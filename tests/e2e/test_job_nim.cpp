@@ -163,8 +163,7 @@ TEST_CASE("nim: another profile replaces what differs, and what leads to it goes
   const std::string base = "ngc/hub/models--nim--meta--llama-3_1-8b-instruct/";
   CHECK(listing(job.model_files()) ==
         std::vector<std::string>{
-            "huggingface/hub/version.txt",
-            base + "blobs/0355b8d0421a12e6aeb6a2e9ef42ae60",
+            "huggingface/hub/version.txt", base + "blobs/0355b8d0421a12e6aeb6a2e9ef42ae60",
             base + "blobs/345ce8cb29fb80a99a92360c273d8ed7",
             base + "blobs/3e710a79e58ddecbe63a8dffa7464658-3091", base + "refs/" + k_engine_version,
             base + "refs/" + k_weights_version,

@@ -183,6 +183,8 @@ TEST_CASE("What is malformed is refused with variable, flag, value and what is a
            {"CONNECTIONS", "65", "a whole number from 1 to 64"},
            {"CONNECTIONS", "4.5", "a whole number from 1 to 64"},
            {"CONNECTIONS", "99999999999999999999", "a whole number from 1 to 64"},
+           {"RATE_LIMIT", "fast", "bytes a second from 10KB on"},
+           {"RATE_LIMIT", "9999", "bytes a second from 10KB on"},
            {"CHUNK_SIZE", "1", "a size from 64KiB"},
            {"CHUNK_SIZE", "65MB", "in steps of 4KiB"},
            {"BLOCK_SIZE", "1GiB", "a size from 4KiB to 8192KiB"},
@@ -201,6 +203,15 @@ TEST_CASE("What is malformed is refused with variable, flag, value and what is a
       CHECK(refusal(k_least, {flag.c_str()}) == by_variable);
     }
   }
+}
+
+TEST_CASE("A rate limit is any number of bytes, or none", "[app]") {
+  const auto limit = [](const char* value) {
+    return load({{"REPO_ID", "a/b"}, {"RATE_LIMIT", value}}).transfer.bytes_per_second;
+  };
+  CHECK(limit("100MB") == 100'000'000);
+  CHECK(limit("12345") == 12'345);
+  CHECK(limit("none") == 0);
 }
 
 TEST_CASE("A value in a refusal cannot drive a terminal or fill the log", "[app]") {
@@ -338,7 +349,7 @@ TEST_CASE("The table of settings is consistent", "[app]") {
   for (const Setting& setting : settings()) {
     INFO(setting.variable << setting.flag);
     CHECK_FALSE((setting.variable.empty() && setting.flag.empty()));
-    CHECK(setting.flag.empty() == setting.value_name.empty());
+    CHECK((setting.flag.empty() || setting.is_switch) == setting.value_name.empty());
     CHECK_FALSE(setting.help.empty());
     CHECK_FALSE(setting.help.ends_with('.'));
     CHECK((setting.flag.empty() || setting.apply != nullptr));
@@ -348,4 +359,22 @@ TEST_CASE("The table of settings is consistent", "[app]") {
     };
     CHECK(std::count_if(settings().begin(), settings().end(), same) == 1);
   }
+}
+
+TEST_CASE("Switches take no value and go with their commands", "[app]") {
+  CHECK_FALSE(load({}, {"resolve"}).options.json);
+  CHECK(load({}, {"resolve", "--json", "--files"}).options.files);
+  CHECK(load({}, {"--json", "resolve"}).options.json);
+  CHECK(load({}, {"verify", "--repair"}).options.repair);
+  CHECK(load({{"NFS_SERVER", "files"}}).options.nfs_server == "files");
+  CHECK_THAT(refusal(k_least, {"--repair"}),
+             ContainsSubstring("--repair is an option of verify, and the command is download"));
+  CHECK_THAT(refusal(k_least, {"check", "--files"}), ContainsSubstring("option of resolve"));
+  CHECK_THAT(refusal(k_least, {"resolve", "--json", "--kubernetes"}), ContainsSubstring("--json"));
+}
+
+TEST_CASE("Only some commands need a model", "[app]") {
+  CHECK(load_config(Arguments{"check"}, {}).repository.empty());
+  CHECK(load_config(Arguments{"verify"}, {}).repository.empty());
+  CHECK_THAT(refusal({}, {"resolve"}), ContainsSubstring("REPO_ID"));
 }

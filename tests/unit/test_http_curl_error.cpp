@@ -37,6 +37,8 @@ TEST_CASE("curl error: kinds", "[http]") {
   CHECK(describe_curl_failure(failure(k_resolve_proxy, "")).failure == TransportFailure::proxy);
   CHECK(describe_curl_failure(failure(k_connect, "")).failure == TransportFailure::connect);
   CHECK(describe_curl_failure(failure(k_timed_out, "")).failure == TransportFailure::timed_out);
+  CHECK(describe_curl_failure(failure(k_timed_out, "Resolving timed out after 2000 milliseconds"))
+            .failure == TransportFailure::name_resolution);
   CHECK(describe_curl_failure(failure(k_tls_connect, "")).failure == TransportFailure::tls);
   CHECK(describe_curl_failure(failure(k_receive, "")).failure == TransportFailure::closed);
 

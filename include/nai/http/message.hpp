@@ -44,6 +44,19 @@ struct Request {
   std::string body = {};  // for post
   // For the whole exchange, however steadily it goes on; for answers that are small by nature.
   std::optional<std::chrono::seconds> time_limit = {};
+  bool wants_peer = false;  // the response is to tell who answered
+};
+
+// Who is at the other end of a connection, for people who look for a fault.
+struct Peer {
+  std::string address = {};  // that was connected to, the proxy's if there is one
+  bool by_proxy = false;
+  // Of the server's certificate and of the authority that vouches for it; empty without TLS, and
+  // when a session was continued.
+  std::string subject = {};
+  std::string issuer = {};
+  std::string authority = {};
+  std::string authority_origin = {};  // "built in", or the file it was read from
 };
 
 // Why there is no complete response.
@@ -70,6 +83,7 @@ struct Response {
   std::string reason;
   Headers headers;
   std::optional<TransportError> error;  // set when the exchange did not complete
+  std::optional<Peer> peer = {};        // when it was asked for
   bool refused_by_sink = false;         // the sink wanted no more; `error` is empty then
   std::uint64_t body_bytes = 0;         // bytes of body handed to the sink
   std::chrono::milliseconds first_byte_time{0};

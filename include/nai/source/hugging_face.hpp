@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,19 @@ struct HuggingFaceOptions {
 [[nodiscard]] std::unique_ptr<Source> make_hugging_face_source(HuggingFaceOptions options,
                                                                http::Client& client,
                                                                util::Clock& clock, util::Log& log);
+
+// Whose token it is.
+struct TokenOwner {
+  std::string name;
+  std::string role;  // "read", "write", "fineGrained"; empty when the Hub does not tell
+};
+
+// Asks the Hub about the token in `options`, with their retries. Empty when it knows no such
+// question, as many mirrors. Throws Error{unauthorized} with the Hub's words when it refuses the
+// token.
+[[nodiscard]] std::optional<TokenOwner> who_am_i(const HuggingFaceOptions& options,
+                                                 http::Client& client, util::Clock& clock,
+                                                 util::Log& log, const std::stop_token& stop);
 
 // "org/name" from REPO_ID: accepts the bare id and the prefixes https://huggingface.co/,
 // huggingface.co/, hf.co/, huggingface.com/ (http too). Throws Error{usage} with the reason

@@ -83,6 +83,9 @@ struct NimPlan {
   std::vector<StagedFile> files;
 };
 
+// What NGC says of a key.
+enum class KeyState { valid, invalid, unknown };
+
 // A NIM image as a source: its model manifest says which files of NGC and the Hub belong to a
 // profile, and list() gives them in the arrangement of a NIM's own cache. Without a profile there
 // is nothing to fetch.
@@ -90,6 +93,8 @@ class NimSource : public Source {
  public:
   // Complete after list(); the image's part after resolve().
   [[nodiscard]] virtual const NimPlan& plan() const = 0;
+  // Asks NGC about the key, once; `unknown` also when it cannot be asked. One thread at a time.
+  [[nodiscard]] virtual KeyState key_state(const std::stop_token& stop) = 0;
 };
 
 // `client`, `clock`, `log` and `store` must outlive the source. Throws Error{usage} when the image

@@ -35,8 +35,14 @@ class Error : public std::runtime_error {
   // The same error with "context: " in front of its message.
   [[nodiscard]] Error with_context(std::string_view context) const;
 
+  // What to do about it, where that is known better than from the kind alone; else empty. A
+  // sentence.
+  [[nodiscard]] const std::string& advice() const noexcept { return m_advice; }
+  [[nodiscard]] Error with_advice(std::string advice) const;
+
  private:
   ErrorKind m_kind;
+  std::string m_advice;
 };
 
 // An Error for a failed system call: "<what>: <strerror>". ENOSPC, EDQUOT and EFBIG become

@@ -15,11 +15,15 @@ struct Command {
   std::string_view help;
   // Returns the exit status; throws util::Error for a failure.
   int (*run)(const Config& config, Session& session);
+  bool needs_model = true;  // REPO_ID must be given
 };
 
 // The first is the default.
 [[nodiscard]] std::span<const Command> commands();
 
 int run_download(const Config& config, Session& session);
+int run_resolve(const Config& config, Session& session);
+int run_check(const Config& config, Session& session);
+int run_verify(const Config& config, Session& session);
 
 }  // namespace nai::app

@@ -25,6 +25,7 @@
 #include <nai/version.hpp>
 
 #include "app/commands/commands.hpp"
+#include "app/hold_volume.hpp"
 #include "app/make_source.hpp"
 #include "app/nim.hpp"
 #include "app/progress_line.hpp"
@@ -35,33 +36,6 @@ namespace nai::app {
 namespace {
 
 using std::chrono::milliseconds;
-
-// Tells that the volume is in use, at the pace of progress lines.
-class WaitReporter {
- public:
-  WaitReporter(Console& console, std::optional<milliseconds> interval)
-      : m_console(console), m_interval(interval) {}
-
-  void operator()(const std::string& holder, milliseconds waited) {
-    if (m_interval == milliseconds(0) || waited < m_next) {
-      return;
-    }
-    m_next = waited + report_interval(m_interval, waited);
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(waited);
-    const auto so_far = seconds.count() == 0
-                            ? std::string()
-                            : fmt::format(", {} so far", util::format_duration(seconds));
-    m_console.progress(
-        "waiting_for_volume",
-        fmt::format("waiting for the volume, which is in use by {}{}", holder, so_far),
-        {{"holder", holder}, {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
-  }
-
- private:
-  Console& m_console;
-  std::optional<milliseconds> m_interval;
-  milliseconds m_next{0};
-};
 
 std::vector<std::string> paths_of(const source::Manifest& manifest) {
   std::vector<std::string> paths;
@@ -169,19 +143,12 @@ void DownloadRun::resolve() {
 }
 
 void DownloadRun::hold_volume() {
-  m_volume.prepare_state();
-  WaitReporter reporter(m_console, m_config.output.progress_interval);
-  m_lock = storage::acquire_volume_lock(
-      m_volume.layout().lease(), m_config.lock, m_clock,
-      {.on_wait = reporter,
-       .on_lost =
-           [this](const util::Error& why) {
-             m_why_lost = why;
-             m_lock_lost = true;
-             m_stop.request_stop();
-           },
-       .is_abandoned = [this] { return m_volume.work_is_abandoned(); }},
-      m_stop.get_token());
+  m_lock = app::hold_volume(m_volume, m_config, {m_console, m_clock, m_stop},
+                            [this](const util::Error& why) {
+                              m_why_lost = why;
+                              m_lock_lost = true;
+                              m_stop.request_stop();
+                            });
   m_volume.set_guard([this] { return m_lock->confirm(); });
 }
 

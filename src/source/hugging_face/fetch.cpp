@@ -35,15 +35,33 @@ FetchResult Fetcher::fetch(const RangeRequest& request, const std::stop_token& s
   const std::string& path = request.artifact.path;
   assert(request.range.end() <= request.artifact.size);
   FetchResult result = fetch_by_location(
-      m_locations, path, m_hub->resolve_url(m_commit, path), m_hub->clock(),
+      m_locations, {path, m_hub->resolve_url(m_commit, path)}, m_hub->clock(),
       [&](Departure departure) {
         Trip trip{std::move(departure), request};
+        take_shortcut(trip);
         auto limited = trip.asking_round ? rate_limited_now() : std::nullopt;
         return limited ? Outcome{.result = *std::move(limited)} : run(trip, stop);
       },
       stop);
   result.cause = m_hub->without_token(std::move(result.cause));
   return result;
+}
+
+void Fetcher::take_shortcut(Trip& trip) const {
+  if (!trip.asking_round) {
+    return;
+  }
+  if (const auto target = m_shortcut.past(trip.chain.current(), trip.request.artifact)) {
+    trip.chain = http::RedirectChain(*target);
+    trip.by_shortcut = true;
+  }
+}
+
+bool Fetcher::led_astray(const Trip& trip, const http::Response& response,
+                         const RangeBody& body) const {
+  const bool refused =
+      !body.accepted() && !response.error && http::classify(response) == http::Verdict::fatal;
+  return trip.by_shortcut && body.delivered() == 0 && (refused || body.mismatch());
 }
 
 Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
@@ -56,6 +74,12 @@ Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
     const bool from_hub = m_hub->trusts(trip.chain);
     if (from_hub) {
       note_rate_limit(http::parse_rate_limit_wait(response.headers.find("RateLimit").value_or("")));
+    }
+    if (led_astray(trip, response, body)) {
+      m_shortcut.give_up();
+      trip.by_shortcut = false;
+      trip.chain = http::RedirectChain(m_hub->resolve_url(m_commit, trip.request.artifact.path));
+      continue;
     }
     if (body.accepted() || body.mismatch() || response.error) {
       return judge_content(trip, response, body, stop);
@@ -71,7 +95,10 @@ Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
       m_locations.invalidate(trip.request.artifact.path, trip.generation);
       return {.result = retry_because(trip.chain.problem()), .location_is_stale = !from_hub};
     }
-    if (!m_hub->trusts(trip.chain)) {
+    if (m_hub->trusts(trip.chain)) {
+      m_shortcut.learn(m_hub->resolve_url(m_commit, trip.request.artifact.path),
+                       trip.request.artifact, trip.chain.current());
+    } else {
       settle(trip, response);
     }
   }

@@ -12,6 +12,7 @@
 #include <source/hugging_face/hub.hpp>
 #include <source/hugging_face/located_fetch.hpp>
 #include <source/hugging_face/range_body.hpp>
+#include <source/hugging_face/shortcut.hpp>
 
 namespace nai::source {
 
@@ -29,8 +30,12 @@ class Fetcher {
   // One way from an address through redirects to content.
   struct Trip : Departure {
     const RangeRequest& request;
+    bool by_shortcut = false;
   };
 
+  void take_shortcut(Trip& trip) const;
+  [[nodiscard]] bool led_astray(const Trip& trip, const http::Response& response,
+                                const RangeBody& body) const;
   [[nodiscard]] Outcome run(Trip& trip, const std::stop_token& stop);
   [[nodiscard]] Outcome judge_content(Trip& trip, const http::Response& response,
                                       const RangeBody& body, const std::stop_token& stop);
@@ -47,6 +52,7 @@ class Fetcher {
   const Hub* m_hub;
   std::string m_commit;
   LocationCache m_locations;
+  Shortcut m_shortcut;
   std::mutex m_mutex;
   util::SteadyTime m_hub_not_before{};
 };

@@ -74,6 +74,10 @@ http::Url Hub::api_url(std::string_view rest, std::string query) const {
       fmt::format("{}/api/models/{}{}", m_base_path, m_options.repository, rest), std::move(query));
 }
 
+http::Url Hub::endpoint_url(std::string_view path) const {
+  return m_options.endpoint.with_path(fmt::format("{}{}", m_base_path, path));
+}
+
 http::Url Hub::resolve_url(std::string_view commit, std::string_view path) const {
   return m_options.endpoint.with_path(fmt::format("{}/{}/resolve/{}/{}", m_base_path,
                                                   m_options.repository, commit,

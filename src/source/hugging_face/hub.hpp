@@ -47,6 +47,8 @@ class Hub {
 
   // {endpoint}/api/models/{repository}{rest}; `rest` is encoded already.
   [[nodiscard]] http::Url api_url(std::string_view rest, std::string query = {}) const;
+  // {endpoint}{path}; `path` begins with '/' and is encoded already.
+  [[nodiscard]] http::Url endpoint_url(std::string_view path) const;
   // {endpoint}/{repository}/resolve/{commit}/{path}.
   [[nodiscard]] http::Url resolve_url(std::string_view commit, std::string_view path) const;
   // The repository's page, for people.

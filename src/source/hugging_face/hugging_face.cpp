@@ -7,6 +7,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <nai/util/json.hpp>
 
 #include <source/hugging_face/fetch.hpp>
 #include <source/hugging_face/hub.hpp>
@@ -91,7 +94,28 @@ class HuggingFaceSource final : public Source {
   std::optional<Fetcher> m_fetcher;
 };
 
+std::string role_of(const nlohmann::json& answer) {
+  const auto* auth = util::member(answer, "auth");
+  const auto* token = auth == nullptr ? nullptr : util::member(*auth, "accessToken");
+  return token == nullptr ? "" : util::string_member(*token, "role").value_or("");
+}
+
 }  // namespace
+
+std::optional<TokenOwner> who_am_i(const HuggingFaceOptions& options, http::Client& client,
+                                   util::Clock& clock, util::Log& log,
+                                   const std::stop_token& stop) {
+  Hub hub(options, client, clock, log);
+  const HubAnswer answer =
+      hub.get_json(hub.endpoint_url("/api/whoami-v2"), "asking whose token it is", stop);
+  if (answer.ok()) {
+    return TokenOwner{util::string_member(answer.json, "name").value_or(""), role_of(answer.json)};
+  }
+  if (answer.lacks_endpoint()) {
+    return std::nullopt;
+  }
+  throw hub.without_token(answer.error());
+}
 
 std::unique_ptr<Source> make_hugging_face_source(HuggingFaceOptions options, http::Client& client,
                                                  util::Clock& clock, util::Log& log) {

@@ -30,12 +30,12 @@ Outcome run_asking(LocationCache& locations, const std::string& path, Departure 
 
 }  // namespace
 
-FetchResult fetch_by_location(LocationCache& locations, const std::string& path,
-                              const http::Url& question, const util::Clock& clock,
+FetchResult fetch_by_location(LocationCache& locations, const LocatedFile& file,
+                              const util::Clock& clock,
                               const std::function<Outcome(Departure)>& run,
                               const std::stop_token& stop) {
   for (int renewals = 0;; ++renewals) {
-    auto answer = locations.acquire(path, clock.steady_now(), stop);
+    auto answer = locations.acquire(file.path, clock.steady_now(), stop);
     if (const auto* failure = std::get_if<LocationCache::Failure>(&answer)) {
       if (const auto* error = std::get_if<util::Error>(failure)) {
         throw util::Error(*error);
@@ -48,8 +48,8 @@ FetchResult fetch_by_location(LocationCache& locations, const std::string& path,
                      .generation = known->generation,
                      .good_until = known->location.good_until});
     } else {
-      outcome = run_asking(locations, path,
-                           {.chain = http::RedirectChain(question),
+      outcome = run_asking(locations, file.path,
+                           {.chain = http::RedirectChain(file.question),
                             .asking_round = std::get<LocationCache::Ask>(answer).round},
                            run);
     }

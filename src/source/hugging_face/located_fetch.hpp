@@ -34,11 +34,17 @@ struct Outcome {
   bool location_is_stale = false;
 };
 
-// Goes to the location of `path` that is known, or to `question`, where one is to be had, and again
+// A file by the name that its location is remembered under, and where a location is to be had.
+struct LocatedFile {
+  const std::string& path;
+  http::Url question;
+};
+
+// Goes to the location of `file` that is known, or to its question, and again
 // when the location turns out to be stale; waits while another thread asks. `run` goes one way; it
 // may throw. Thread-safe. Throws what `run` threw, here or in the thread that asked.
-[[nodiscard]] FetchResult fetch_by_location(LocationCache& locations, const std::string& path,
-                                            const http::Url& question, const util::Clock& clock,
+[[nodiscard]] FetchResult fetch_by_location(LocationCache& locations, const LocatedFile& file,
+                                            const util::Clock& clock,
                                             const std::function<Outcome(Departure)>& run,
                                             const std::stop_token& stop);
 

@@ -79,7 +79,7 @@ FetchResult NgcFetcher::fetch(const NgcFile& file, const RangeRequest& range,
     return {};
   }
   FetchResult result = fetch_by_location(
-      m_locations, range.artifact.path, m_session.api_url(file.version.files_path(file.path)),
+      m_locations, {range.artifact.path, m_session.api_url(file.version.files_path(file.path))},
       m_connection.clock,
       [&](Departure departure) {
         Trip trip{std::move(departure), file, range};

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <nai/http/url.hpp>
+#include <nai/source/nim.hpp>
 
 #include <source/nim/connection.hpp>
 
@@ -20,9 +21,6 @@ struct NgcEndpoints {
   http::Url api;   // https://api.ngc.nvidia.com
   http::Url auth;  // https://authn.nvidia.com
 };
-
-// What NGC says of a key.
-enum class KeyState { valid, invalid, unknown };
 
 // What NGC says of an image.
 struct ImageFacts {

@@ -123,6 +123,9 @@ class Nim final : public NimSource {
   void forget(const Artifact& artifact) override { m_staging.forget(artifact); }
 
   [[nodiscard]] const NimPlan& plan() const override { return m_plan; }
+  [[nodiscard]] KeyState key_state(const std::stop_token& stop) override {
+    return m_session.check_key(stop);
+  }
 
  private:
   [[nodiscard]] bool own_users() const {

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <optional>
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <nai/util/clock.hpp>
+
+#include "app/check/finding.hpp"
+#include "app/check/names.hpp"
+#include "app/check/volume.hpp"
+#include "app/claim.hpp"
+#include "app/kubernetes.hpp"
+#include "source/nim/yaml.hpp"
+
+namespace {
+
+using namespace nai::app;
+using Catch::Matchers::ContainsSubstring;
+using nai::util::ErrorKind;
+
+constexpr std::uint64_t k_gib = std::uint64_t{1} << 30U;
+
+Finding error_of(ErrorKind kind) {
+  return {.severity = Severity::error, .group = "volume", .text = "x", .remedy = "y", .kind = kind};
+}
+
+Config config_of(const std::string& repository) {
+  const Environment environment{{"REPO_ID", repository},
+                                {"HF_TOKEN", "hf_secret"},
+                                {"ALLOW_PATTERNS", "*.json,\"quoted\".txt"},
+                                {"MODEL_NAME", "Llama 3.1: 8B #1"}};
+  return load_config({}, environment);
+}
+
+}  // namespace
+
+TEST_CASE("A claim has a tenth more than the files, at least a GiB, in whole GiB", "[app]") {
+  CHECK(claim_quantity(0) == "1Gi");
+  CHECK(claim_quantity(1) == "2Gi");
+  CHECK(claim_quantity(9 * k_gib) == "10Gi");
+  CHECK(claim_quantity(10 * k_gib) == "11Gi");
+  CHECK(claim_quantity(10 * k_gib + 1) == "12Gi");
+  CHECK(claim_quantity(16'070'000'000) == "17Gi");
+  CHECK(claim_gib(1000 * k_gib) == 1100);
+}
+
+TEST_CASE("Object names are what Kubernetes takes", "[app]") {
+  CHECK(object_name("meta-llama/Meta-Llama-3.1-8B") == "meta-llama-meta-llama-3-1-8b");
+  CHECK(object_name("--a__b--") == "a-b");
+  CHECK(object_name("nvcr.io/nim/x:1.2.2") == "nvcr-io-nim-x-1-2-2");
+  CHECK(object_name("///") == "model");
+  CHECK(object_name(std::string(39, 'a') + "-b").size() == 39);
+}
+
+TEST_CASE("The manifests are YAML that holds what the Job needs, and no secret", "[app]") {
+  const auto text = kubernetes_manifests(config_of("org/name"), std::string(40, 'c'), k_gib);
+  CHECK_THAT(text, !ContainsSubstring("hf_secret"));
+  const auto separator = text.find("---\n");
+  REQUIRE(separator != std::string::npos);
+  std::string problem;
+  const auto claim = nai::source::YamlDocument::parse(text.substr(0, separator), problem);
+  const auto job = nai::source::YamlDocument::parse(text.substr(separator + 4), problem);
+  INFO(problem);
+  REQUIRE(claim);
+  REQUIRE(job);
+  CHECK(claim->root().text("kind") == "PersistentVolumeClaim");
+  CHECK(job->root().find("metadata")->text("name") == "llama-3-1-8b-1-model-job");
+
+  const auto* pod = job->root().find("spec")->find("template")->find("spec");
+  const auto* volume = pod->find("volumes")->items.at(0);
+  CHECK(volume->find("persistentVolumeClaim")->text("claimName") ==
+        claim->root().find("metadata")->text("name"));
+  const auto* container = pod->find("containers")->items.at(0);
+  CHECK(container->text("image") == "nai-model-processor");
+  std::map<std::string, std::string> variables;
+  for (const auto* variable : container->find("env")->items) {
+    variables[variable->text("name")] = variable->text("value");
+  }
+  CHECK(variables.at("REPO_ID") == "org/name");
+  CHECK(variables.at("REPO_VERSION") == std::string(40, 'c'));
+  CHECK(variables.at("MODEL_NAME") == "Llama 3.1: 8B #1");
+  CHECK(variables.at("ALLOW_PATTERNS") == R"(["*.json","\"quoted\".txt"])");
+  CHECK(variables.at("HF_TOKEN").empty());
+  CHECK_FALSE(variables.contains("HF_ENDPOINT"));
+}
+
+TEST_CASE("The worst finding is the one that another attempt mends least", "[app]") {
+  nai::util::SystemClock clock;
+  Console console({}, clock);
+  Findings findings(console, true);
+  CHECK(findings.worst() == nullptr);
+  findings.add(warning("volume", "w", "r"));
+  CHECK(findings.worst() == nullptr);
+  findings.add(error_of(ErrorKind::temporary));
+  CHECK(findings.worst()->kind == ErrorKind::temporary);
+  findings.add(error_of(ErrorKind::storage));
+  findings.add(error_of(ErrorKind::unauthorized));
+  findings.add(error_of(ErrorKind::not_found));
+  CHECK(findings.worst()->kind == ErrorKind::unauthorized);
+  CHECK(findings.count(Severity::error) == 4);
+}
+
+TEST_CASE("A finding is one line, whatever a server says", "[app]") {
+  nai::util::SystemClock clock;
+  Console console({}, clock);
+  Findings findings(console, true);
+  findings.add(fine("model", "403 Client Error.\n\nCannot access gated repo\n"));
+  CHECK(findings.all().front().text == "403 Client Error. Cannot access gated repo");
+}
+
+TEST_CASE("The resolver's settings are read as the C library does", "[app]") {
+  const auto settings = parse_resolver_settings(
+      "# comment\nnameserver 10.96.0.10\nnameserver\t10.0.0.2 ; local\n"
+      "domain old.example\nsearch a.svc.cluster.local cluster.local\noptions ndots:5\nsearch\n");
+  CHECK(settings.servers == std::vector<std::string>{"10.96.0.10", "10.0.0.2"});
+  CHECK(settings.domains == std::vector<std::string>{"a.svc.cluster.local", "cluster.local"});
+  CHECK(parse_resolver_settings("").servers.empty());
+}
+
+TEST_CASE("What the resolver says becomes a finding", "[app]") {
+  const ResolverSettings settings{.servers = {"10.96.0.10"}, .domains = {"a.local", "b.local"}};
+  const auto unknown = judge_name("hub", {.state = Lookup::State::unknown}, settings);
+  CHECK(unknown.severity == Severity::error);
+  CHECK_THAT(unknown.text,
+             ContainsSubstring("10.96.0.10") && ContainsSubstring("a.local, b.local"));
+  CHECK_THAT(unknown.remedy, ContainsSubstring("dnsConfig.searches"));
+  const auto silent = judge_name("hub.example", {}, {});
+  CHECK_THAT(silent.text, ContainsSubstring("/etc/resolv.conf names none"));
+  const auto found = judge_name("hub.example",
+                                {.state = Lookup::State::found,
+                                 .addresses = {"1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4"},
+                                 .full_name = "hub.example"},
+                                settings);
+  CHECK(found.severity == Severity::ok);
+  CHECK(found.text == "hub.example has the address 1.1.1.1, 1.1.1.2, 1.1.1.3 and 1 more");
+}
+
+TEST_CASE("How the volume is mounted is judged", "[app]") {
+  using nai::storage::MountInfo;
+  const auto judge = [](const std::optional<MountInfo>& mount) {
+    std::string warnings;
+    for (const auto& finding : judge_mount("/data", mount)) {
+      warnings += finding.severity == Severity::warning ? finding.text + "\n" : "";
+    }
+    return warnings;
+  };
+  CHECK(judge({}).empty());
+  CHECK(judge(MountInfo{"/data", "nfs4", "server:/x", "rw,vers=4.2,hard"}).empty());
+  CHECK_THAT(judge(MountInfo{"/data", "nfs", "server:/x", "rw,vers=3,soft"}),
+             ContainsSubstring("mounted soft"));
+  CHECK_THAT(judge(MountInfo{"/", "overlay", "overlay", "rw"}), ContainsSubstring("is no volume"));
+}
