@@ -95,7 +95,7 @@ void Files::adopt_or_fetch(std::size_t index, const Reading& reading) {
 
 FilePtr Files::open(std::size_t index) {
   const source::Artifact& artifact = m_manifest.artifacts[index];
-  const FilePtr file = m_active.get(index, [&] {
+  FilePtr file = m_active.get(index, [&] {
     return std::make_shared<FileTransfer>(identity_of(artifact), m_blocks, m_progress);
   });
   file->open(m_context.volume, journaled(artifact));
