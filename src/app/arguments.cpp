@@ -63,6 +63,18 @@ void check_repetition(const Arguments& arguments) {
   }
 }
 
+void add_flag(CLI::App& app, const Setting& setting, Arguments& result) {
+  if (setting.is_switch) {
+    app.add_flag(std::string(setting.flag))->each([&](const std::string& value) {
+      if (value == "true") {
+        result.values[setting.flag] = {value};
+      }
+    });
+  } else if (!setting.flag.empty()) {
+    app.add_option(std::string(setting.flag), result.values[setting.flag])->allow_extra_args(false);
+  }
+}
+
 }  // namespace
 
 Arguments parse_arguments(std::span<const char* const> arguments) {
@@ -73,16 +85,7 @@ Arguments parse_arguments(std::span<const char* const> arguments) {
   app.add_flag("-h,--help", result.help);
   app.add_flag("-V,--version", result.version);
   for (const Setting& setting : settings()) {
-    if (setting.is_switch) {
-      app.add_flag(std::string(setting.flag))->each([&](const std::string& value) {
-        if (value == "true") {
-          result.values[setting.flag] = {value};
-        }
-      });
-    } else if (!setting.flag.empty()) {
-      app.add_option(std::string(setting.flag), result.values[setting.flag])
-          ->allow_extra_args(false);
-    }
+    add_flag(app, setting, result);
   }
   for (const Command& command : commands()) {
     auto* subcommand = app.add_subcommand(std::string(command.name));

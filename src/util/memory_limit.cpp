@@ -36,8 +36,9 @@ struct Group {
 
 std::optional<Group> parse_group(const std::filesystem::path& root, std::string_view line) {
   const auto first = line.find(':');
-  const auto second = first == line.npos ? line.npos : line.find(':', first + 1);
-  if (second == line.npos) {
+  const auto second =
+      first == std::string_view::npos ? std::string_view::npos : line.find(':', first + 1);
+  if (second == std::string_view::npos) {
     return std::nullopt;
   }
   const std::string_view controllers = line.substr(first + 1, second - first - 1);
