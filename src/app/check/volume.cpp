@@ -41,8 +41,7 @@ Finding broken(util::ErrorKind kind, std::string text, std::string remedy) {
 // Whose it is, and who asks.
 std::string ownership(const std::filesystem::path& path) {
   struct stat status {};
-  std::string self =
-      fmt::format("this process is uid {} and gid {}", ::geteuid(), ::getegid());
+  std::string self = fmt::format("this process is uid {} and gid {}", ::geteuid(), ::getegid());
   if (::stat(path.c_str(), &status) != 0) {
     return self;
   }
