@@ -101,6 +101,7 @@ struct Config {
   transfer::Options transfer = {};
   storage::VolumeLockOptions lock = {};
   OutputConfig output = {};
+  std::filesystem::path metrics_file;  // empty: none
   CommandOptions options = {};
 };
 

@@ -101,6 +101,21 @@ double average_rate(const ProgressState& state, std::chrono::milliseconds taken)
   return static_cast<double>(state.bytes_received) / std::max(0.001, Seconds(taken).count());
 }
 
+// " (3 connection, 1 rate limited)"; empty where nothing was tried again.
+std::string causes(const ProgressState& state) {
+  std::string text;
+  const auto add = [&](std::uint64_t count, std::string_view cause) {
+    if (count > 0) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, cause);
+    }
+  };
+  const auto by_cause = retries_by_cause(state);
+  add(by_cause[0].second, "connection");
+  add(by_cause[1].second, "refused");
+  add(by_cause[2].second, "rate limited");
+  return text.empty() ? text : " (" + text + ")";
+}
+
 std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
 }
@@ -116,7 +131,17 @@ ProgressState snapshot(const transfer::Progress& progress) {
           .bytes_received = progress.bytes_received,
           .bytes_hashed = progress.bytes_hashed,
           .connections = progress.connections,
-          .retries = progress.retries};
+          .retries = progress.retries,
+          .retries_rate_limited = progress.rate_limited,
+          .retries_refused = progress.refused};
+}
+
+std::array<std::pair<std::string_view, std::uint64_t>, 3> retries_by_cause(
+    const ProgressState& state) {
+  const auto told = state.retries_refused + state.retries_rate_limited;
+  return {{{"connection", state.retries - std::min(state.retries, told)},
+           {"refused", state.retries_refused},
+           {"rate_limited", state.retries_rate_limited}}};
 }
 
 void RateMeter::Mean::add(double bytes, Seconds time) {
@@ -222,7 +247,7 @@ std::string summary_line(const ProgressState& state, std::chrono::milliseconds t
   if (state.bytes_reused > 0) {
     line += fmt::format(" - resumed {}", util::format_bytes(state.bytes_reused));
   }
-  return line + " - " + plural(state.retries, "retry", "retries");
+  return line + " - " + plural(state.retries, "retry", "retries") + causes(state);
 }
 
 util::Fields summary_fields(const ProgressState& state, std::chrono::milliseconds taken) {
@@ -233,7 +258,10 @@ util::Fields summary_fields(const ProgressState& state, std::chrono::millisecond
           {"bytes_hashed", state.bytes_hashed},
           {"seconds", Seconds(taken).count()},
           {"bytes_per_second", static_cast<std::uint64_t>(average_rate(state, taken))},
-          {"retries", state.retries}};
+          {"retries", state.retries},
+          {"retries_connection", retries_by_cause(state)[0].second},
+          {"retries_refused", state.retries_refused},
+          {"retries_rate_limited", state.retries_rate_limited}};
 }
 
 std::chrono::milliseconds report_interval(const std::optional<std::chrono::milliseconds>& fixed,

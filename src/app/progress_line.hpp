@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <nai/transfer/progress.hpp>
 #include <nai/util/clock.hpp>
@@ -24,9 +27,16 @@ struct ProgressState {
   std::uint64_t bytes_hashed = 0;
   std::uint64_t connections = 0;
   std::uint64_t retries = 0;
+  std::uint64_t retries_rate_limited = 0;  // of those
+  std::uint64_t retries_refused = 0;       // of those
 };
 
 [[nodiscard]] ProgressState snapshot(const transfer::Progress& progress);
+
+// Why requests were made again: "connection" (it broke, or brought what was not asked for),
+// "refused" (the server answered with an error), "rate_limited".
+[[nodiscard]] std::array<std::pair<std::string_view, std::uint64_t>, 3> retries_by_cause(
+    const ProgressState& state);
 
 // How fast it goes.
 struct Pace {

@@ -309,6 +309,11 @@ constexpr auto k_settings = std::to_array<Setting>({
      .value_name = "DURATION", .preset = "auto",
      .help = "The time between progress lines; auto widens it from 10s to 60s, 0 prints none",
      .apply = set_progress_interval},
+    {.group = output, .variable = "METRICS_FILE", .flag = "--metrics-file", .value_name = "FILE",
+     .help = "A file in which a download keeps metrics for Prometheus, as node_exporter's textfile "
+             "collector reads them",
+     .apply = [](Config& c, string_view v) { return set_path(c.metrics_file, v); },
+     .commands = "download verify"},
     {.group = output, .variable = "TERMINATION_MESSAGE_FILE_PATH",
      .flag = "--termination-message-file", .value_name = "FILE",
      .help = "Where the reason of a failure is written; without it /dev/termination-log where that "

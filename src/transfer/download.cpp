@@ -61,6 +61,7 @@ class Download {
   void fetch(const Scheduler::Work& work);
   void pace(std::size_t bytes, const std::stop_token& stop);
   void retry_later(const Lease& lease, std::uint64_t done, const source::FetchResult& result);
+  void count_retry(const source::FetchResult& result, const std::string& path);
 
   void save_state() noexcept;
   [[noreturn]] void rethrow();
@@ -184,8 +185,7 @@ void Download::retry_later(const Lease& lease, std::uint64_t done,
     return;
   }
   const std::string& path = m_manifest.artifacts[lease.file].path;
-  ++m_progress.retries;
-  m_progress.rate_limited += result.verdict == http::Verdict::rate_limited ? 1U : 0U;
+  count_retry(result, path);
   if (wait->failures >= m_options.retry.max_attempts) {
     throw util::Error(util::ErrorKind::temporary,
                       fmt::format("gave up on {} after {} attempts without progress: {}", path,
@@ -198,6 +198,16 @@ void Download::retry_later(const Lease& lease, std::uint64_t done,
       {{"path", path},
        {"cause", result.cause},
        {"failures", static_cast<std::uint64_t>(wait->failures)}});
+}
+
+void Download::count_retry(const source::FetchResult& result, const std::string& path) {
+  ++m_progress.retries;
+  if (result.verdict == http::Verdict::rate_limited) {
+    ++m_progress.rate_limited;
+  } else if (result.status != 0) {
+    ++m_progress.refused;
+  }
+  m_progress.last_problem.set(fmt::format("{}: {}", path, result.cause));
 }
 
 // What cannot be saved any more is fetched again by the next run; the error that ended this one is

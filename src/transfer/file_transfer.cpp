@@ -10,6 +10,7 @@ FileTransfer::FileTransfer(storage::FileIdentity identity, BlockPool& pool, Prog
     : m_identity(std::move(identity)),
       m_pool(pool),
       m_progress(progress),
+      m_shown(progress.files.add(m_identity.path, m_identity.size)),
       m_recorded(m_identity.digest.algorithm(), m_identity.size),
       m_hasher(m_recorded) {}
 
@@ -20,6 +21,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled) {
   }
   m_partial = volume.open_partial(m_identity, journaled);
   const std::scoped_lock lock(m_mutex);
+  m_shown->bytes_present = m_partial->present().total_bytes();
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
 }
@@ -62,6 +64,7 @@ FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t
   const auto data = block.bytes().first(length);
   m_partial->write(data, offset);
   m_progress.bytes_present += length;
+  m_shown->bytes_present += length;
   if (!try_take(offset)) {
     keep(block, length, offset);
     return Next::nothing;
@@ -139,6 +142,7 @@ void FileTransfer::reset() {
   const std::scoped_lock partial_lock(m_partial_mutex);
   m_partial->reset();
   m_progress.bytes_present -= m_identity.size;
+  m_shown->bytes_present = 0;
   const std::scoped_lock lock(m_mutex);
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;

@@ -82,6 +82,7 @@ class FileTransfer {
   storage::FileIdentity m_identity;
   BlockPool& m_pool;
   Progress& m_progress;
+  std::shared_ptr<FileProgress> m_shown;
   mutable std::mutex m_mutex;  // guards the members below
   bool m_baton_taken = false;
   std::map<std::uint64_t, EarlyBlock> m_early;  // by offset

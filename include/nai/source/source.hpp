@@ -29,6 +29,7 @@ struct FetchResult {
   http::Verdict verdict = http::Verdict::success;  // success, retry, rate_limited or stopped
   std::string cause = {};  // for people, with the server's words and request id
   std::optional<std::chrono::seconds> server_wish = {};  // do not ask again before
+  int status = 0;  // of the response that refused; 0: the connection or the content failed
 };
 
 // Where artifacts come from. All calls block; fetch() may be called from many threads at once.

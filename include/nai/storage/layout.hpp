@@ -34,6 +34,8 @@ class Layout {
   [[nodiscard]] std::filesystem::path image_manifests() const { return state() / "nim"; }
   // What was staged of an image, and what its endpoint needs to be told.
   [[nodiscard]] std::filesystem::path image_report() const { return state() / "nim-report.json"; }
+  // How far the run is that works on the volume, or was the last to; for others to read.
+  [[nodiscard]] std::filesystem::path status() const { return state() / "status.json"; }
   [[nodiscard]] std::filesystem::path lease() const { return state() / "lease"; }
 
  private:

@@ -25,11 +25,13 @@
 #include <nai/version.hpp>
 
 #include "app/commands/commands.hpp"
+#include "app/exit_status.hpp"
 #include "app/hold_volume.hpp"
 #include "app/make_source.hpp"
 #include "app/nim.hpp"
 #include "app/progress_line.hpp"
 #include "app/reporter.hpp"
+#include "app/status_writer.hpp"
 
 namespace nai::app {
 
@@ -66,6 +68,7 @@ class DownloadRun {
  private:
   void resolve();
   void hold_volume();
+  void tell_status();
   void check_lock() const;
   void prepare_directories();
   [[nodiscard]] bool already_complete();
@@ -90,13 +93,15 @@ class DownloadRun {
   transfer::Progress m_progress;
   std::optional<util::Error> m_why_lost;  // there once m_lock_lost is set
   std::atomic<bool> m_lock_lost{false};
-  std::unique_ptr<storage::VolumeLock> m_lock;  // last: its thread uses what is above
+  std::unique_ptr<storage::VolumeLock> m_lock;  // its thread uses what is above
+  std::optional<StatusWriter> m_status;         // last: it asks the lock
 };
 
 void DownloadRun::run() {
   m_volume.check_mount();
   resolve();
   hold_volume();
+  tell_status();
   try {
     prepare_directories();
     m_console.announce_blank();
@@ -112,7 +117,11 @@ void DownloadRun::run() {
     m_console.announce("download_succeeded", "## Successfully downloaded model_files",
                        {{"repository", m_config.repository}, {"revision", m_revision}});
     clean_up();
-  } catch (const util::Error&) {
+    m_status->finish(RunState::complete);
+  } catch (const util::Error& error) {
+    const bool interrupted = error.kind() == util::ErrorKind::interrupted;
+    m_status->finish(interrupted ? RunState::interrupted : RunState::failed, name_of(error.kind()),
+                     error.what());
     // Whatever went wrong may be the other run's doing then.
     check_lock();
     m_volume.note_end();
@@ -150,6 +159,19 @@ void DownloadRun::hold_volume() {
                               m_stop.request_stop();
                             });
   m_volume.set_guard([this] { return m_lock->confirm(); });
+}
+
+void DownloadRun::tell_status() {
+  m_status.emplace(StatusFiles{.status = m_volume.layout().status(),
+                               .metrics = m_config.metrics_file,
+                               .may_write = [this] { return !m_lock_lost && m_lock->confirm(); }},
+                   RunIdentity{.repository = m_config.repository,
+                               .revision = m_revision,
+                               .model_name = m_config.model_name,
+                               .host = host_name(),
+                               .pid = static_cast<std::uint64_t>(::getpid()),
+                               .started_at = m_clock.system_now()},
+                   m_progress, m_console, m_clock);
 }
 
 void DownloadRun::prepare_directories() {

@@ -226,6 +226,7 @@ Outcome Fetcher::judge_error(Trip& trip, const http::Response& response, const R
     m_locations.invalidate(trip.request.artifact.path, trip.generation);
     return {.result = std::move(result), .location_is_stale = true};
   }
+  result.status = response.status;
   result.server_wish = http::server_wish(response, m_hub->clock().system_now());
   if (http::classify(response) == http::Verdict::rate_limited) {
     result.verdict = http::Verdict::rate_limited;

@@ -173,6 +173,7 @@ Outcome NgcFetcher::judge(Trip& trip, const http::Response& response, const Rang
     m_locations.invalidate(name, trip.generation);
     return {.result = std::move(result), .location_is_stale = true};
   }
+  result.status = response.status;
   result.server_wish = http::server_wish(response, m_connection.clock.system_now());
   if (http::classify(response) == http::Verdict::rate_limited) {
     result.verdict = http::Verdict::rate_limited;
