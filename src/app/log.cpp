@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 #include <variant>
@@ -21,6 +22,7 @@ using util::Level;
 // Far above any sensible line, and below what a pipe takes in one write.
 constexpr std::size_t k_max_line_bytes = 4000;
 constexpr std::string_view k_erase_line = "\r\x1b[K";
+constexpr std::string_view k_erase_line_above = "\x1b[A\x1b[K";
 
 bool can_redraw(int fd) {
   const char* terminal = std::getenv("TERM");
@@ -110,22 +112,40 @@ void Console::progress(std::string_view event, std::string_view line, const util
 
 void Console::document(std::string_view text) { put_raw(m_output, m_redactor.apply(text)); }
 
-std::size_t Console::status_width() const {
-  constexpr std::size_t k_usual = 80;
+DisplaySize Console::status_size() const {
+  DisplaySize display;
   winsize size{};
-  const bool known = ::ioctl(m_output_fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  if (::ioctl(m_output_fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && size.ws_row > 0) {
+    display = {.width = size.ws_col, .height = size.ws_row};
+  }
   // A line as wide as the terminal would wrap on some.
-  return (known ? size.ws_col : k_usual) - 1;
+  --display.width;
+  return display;
 }
 
-void Console::show_status(std::string_view line) {
+// What takes the status away, the cursor being at its end.
+std::string Console::erasure() const {
+  std::string text(k_erase_line);
+  for (auto rows = std::count(m_status.begin(), m_status.end(), '\n'); rows > 0; --rows) {
+    text += k_erase_line_above;
+  }
+  return text;
+}
+
+void Console::show_status(std::string_view text) {
   if (!m_has_status_line) {
     return;
   }
-  const auto text = util::printable(m_redactor.apply(line), status_width());
+  const auto width = status_size().width;
+  const auto redacted = m_redactor.apply(text);
+  std::string status;
+  for (const auto line : util::split(redacted, '\n')) {
+    status += (status.empty() ? "" : "\n") + util::printable(line, width);
+  }
   const std::lock_guard lock(m_mutex);
-  m_status = text;
-  m_output.write(std::string(k_erase_line) + m_status);
+  const auto erase = erasure();
+  m_status = std::move(status);
+  m_output.write(erase + m_status);
 }
 
 void Console::fail(std::string_view text, const util::Fields& fields) {
@@ -170,7 +190,7 @@ void Console::put_raw(LineWriter& writer, const std::string& text) {
     writer.write(text);
     return;
   }
-  m_output.write(k_erase_line);
+  m_output.write(erasure());
   writer.write(text);
   m_output.write(m_status);
 }

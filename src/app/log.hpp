@@ -10,6 +10,7 @@
 #include <nai/util/log.hpp>
 
 #include "app/config.hpp"
+#include "app/file_rows.hpp"
 #include "app/line_writer.hpp"
 #include "app/redactor.hpp"
 
@@ -50,10 +51,11 @@ class Console final : public util::Log {
 
   // Whether progress is shown as a status line that is redrawn in place instead.
   [[nodiscard]] bool has_status_line() const { return m_has_status_line; }
-  // The columns it may take.
-  [[nodiscard]] std::size_t status_width() const;
-  // Replaces the status line, cut to the width of the terminal; empty takes it away.
-  void show_status(std::string_view line);
+  // The columns and rows it may take.
+  [[nodiscard]] DisplaySize status_size() const;
+  // Replaces the status, a line or several, each cut to the width of the terminal; empty takes it
+  // away.
+  void show_status(std::string_view text);
 
   // Why the run failed: the last thing on standard error, `text` as it is, over several lines if it
   // has them.
@@ -71,6 +73,7 @@ class Console final : public util::Log {
   };
   void put(const Line& line, std::string_view prefix);
   [[nodiscard]] std::string as_json(const Line& line) const;
+  [[nodiscard]] std::string erasure() const;
   void put_raw(LineWriter& writer, const std::string& text);
 
   LogFormat m_format;

@@ -52,19 +52,6 @@ std::string hundredths(std::uint64_t bytes, std::uint64_t scale) {
   return fmt::format("{}.{:02}", bytes / scale, bytes % scale / (scale / 100));
 }
 
-// Both figures in the unit of the second: "10.03 of 16.07 GB".
-std::string bytes_of(std::uint64_t part, std::uint64_t whole) {
-  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> k_units{
-      {{"TB", 1'000'000'000'000}, {"GB", 1'000'000'000}, {"MB", 1'000'000}, {"kB", 1'000}}};
-  part = std::min(part, whole);
-  for (const auto& [unit, scale] : k_units) {
-    if (whole >= scale) {
-      return fmt::format("{} of {} {}", hundredths(part, scale), hundredths(whole, scale), unit);
-    }
-  }
-  return fmt::format("{} of {} B", part, whole);
-}
-
 // Coarser as it gets longer: nobody needs the seconds of an hour.
 std::chrono::seconds rounded(std::chrono::seconds left) {
   const auto step = left < 60s ? 1s : left < 600s ? 5s : std::chrono::seconds(60s);
@@ -121,6 +108,18 @@ std::string plural(std::uint64_t count, std::string_view one, std::string_view m
 }
 
 }  // namespace
+
+std::string bytes_of(std::uint64_t part, std::uint64_t whole) {
+  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> k_units{
+      {{"TB", 1'000'000'000'000}, {"GB", 1'000'000'000}, {"MB", 1'000'000}, {"kB", 1'000}}};
+  part = std::min(part, whole);
+  for (const auto& [unit, scale] : k_units) {
+    if (whole >= scale) {
+      return fmt::format("{} of {} {}", hundredths(part, scale), hundredths(whole, scale), unit);
+    }
+  }
+  return fmt::format("{} of {} B", part, whole);
+}
 
 ProgressState snapshot(const transfer::Progress& progress) {
   return {.files_total = progress.files_total,
@@ -232,6 +231,22 @@ util::Fields progress_fields(const ProgressState& state, const Pace& pace) {
     fields.emplace_back("seconds_left", static_cast<std::uint64_t>(pace.left->count()));
   }
   return fields;
+}
+
+std::string found_line(const ProgressState& state, std::uint64_t files_to_check) {
+  std::string line = "Progress: ";
+  if (state.bytes_reused > 0) {
+    line += fmt::format("resuming at {:.1f} % - {} are on the volume - {}/{} files complete",
+                        percent(state), bytes_of(state.bytes_reused, state.bytes_total),
+                        state.files_done, state.files_total);
+  } else {
+    line += "nothing of it is on the volume yet";
+  }
+  if (files_to_check > 0) {
+    line +=
+        fmt::format(" - {} there to be checked", plural(files_to_check, "more file", "more files"));
+  }
+  return line;
 }
 
 std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken) {

@@ -73,6 +73,13 @@ class RateMeter {
   Mean m_present;  // over a longer window, for the time left
 };
 
+// Both figures in the unit of the second: "10.03 of 16.07 GB".
+[[nodiscard]] std::string bytes_of(std::uint64_t part, std::uint64_t whole);
+
+// What a run finds before it fetches anything: "Progress: resuming at 62.4 % - 10.03 of 16.07 GB
+// are on the volume - 9/16 files complete". `files_to_check` are there without proof.
+[[nodiscard]] std::string found_line(const ProgressState& state, std::uint64_t files_to_check);
+
 // "Progress: 62.4 % - 10.03 of 16.07 GB - 9/16 files - 304.2 MB/s - 20s left (resumed 5.20 GB)".
 [[nodiscard]] std::string progress_line(const ProgressState& state, const Pace& pace);
 // The same as a bar for a terminal that is `width` columns wide.

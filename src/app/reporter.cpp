@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/reporter.hpp"
 
+#include "app/file_rows.hpp"
 #include "app/progress_line.hpp"
 
 namespace nai::app {
@@ -62,7 +63,9 @@ void Reporter::redraw_bar(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto state = snapshot(m_progress);
     meter.add(m_clock.steady_now(), state);
-    m_console.show_status(progress_bar(state, meter.pace(), m_console.status_width()));
+    const DisplaySize size = m_console.status_size();
+    m_console.show_status(file_rows(m_progress.files.all(), size) +
+                          progress_bar(state, meter.pace(), size.width));
     m_clock.sleep_until(m_clock.steady_now() + k_redraw_interval, stop);
   }
 }

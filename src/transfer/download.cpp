@@ -111,7 +111,12 @@ Download::Download(const source::Manifest& manifest, const Options& options,
 
 void Download::run(const std::stop_token& stop) {
   const std::stop_callback forward(stop, [this] { m_scheduler.request_stop(); });
-  m_scheduler.guarded([this] { m_files.begin(m_pending); });
+  m_scheduler.guarded([this] {
+    m_files.begin(m_pending);
+    if (m_context.on_found) {
+      m_context.on_found();
+    }
+  });
   run_workers();
   if (!m_scheduler.all_done()) {
     save_state();

@@ -35,6 +35,7 @@ std::vector<PendingFile> pending_files(const source::Manifest& manifest,
       progress.bytes_present += artifact.size;
       progress.bytes_reused += artifact.size;
     } else {
+      progress.files_unproven += state == storage::FileState::candidate ? 1U : 0U;
       pending.push_back({index, state});
     }
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
@@ -52,6 +53,8 @@ struct DownloadContext {
   Progress& progress;
   util::Clock& clock;
   util::Log& log;
+  // Called once, when `progress` tells what was found on the volume and nothing was fetched yet.
+  std::function<void()> on_found = {};
 };
 
 // Brings every artifact of `manifest` onto the volume, verified and published, and re-uses what is

@@ -68,9 +68,10 @@ class SharedText {
 // member may be read at any time from any thread. Bytes are bytes of content.
 struct Progress {
   std::atomic<std::uint64_t> files_total{0};
-  std::atomic<std::uint64_t> files_done{0};     // verified and published, by this run or before
-  std::atomic<std::uint64_t> bytes_total{0};    // of all files of the revision
-  std::atomic<std::uint64_t> bytes_present{0};  // on the volume: published, resumed or received
+  std::atomic<std::uint64_t> files_done{0};      // verified and published, by this run or before
+  std::atomic<std::uint64_t> files_unproven{0};  // in place at the start, to be read and checked
+  std::atomic<std::uint64_t> bytes_total{0};     // of all files of the revision
+  std::atomic<std::uint64_t> bytes_present{0};   // on the volume: published, resumed or received
   std::atomic<std::uint64_t> bytes_reused{
       0};  // of those, found on the volume at the start (published or partial)
   std::atomic<std::uint64_t> bytes_received{

@@ -74,6 +74,7 @@ class DownloadRun {
   [[nodiscard]] bool already_complete();
   void fetch();
   void announce_selection(const source::Manifest& manifest);
+  void announce_found();
   void warn_of_little_space(const source::Manifest& manifest);
   [[nodiscard]] std::uint64_t bytes_to_store(const source::Manifest& manifest);
   void save_record(const source::Manifest& manifest);
@@ -227,7 +228,8 @@ void DownloadRun::fetch() {
                         .volume = m_volume,
                         .progress = m_progress,
                         .clock = m_clock,
-                        .log = m_console},
+                        .log = m_console,
+                        .on_found = [this] { announce_found(); }},
                        m_stop.get_token());
     save_record(manifest);
     taken = reporter.elapsed();
@@ -250,6 +252,17 @@ void DownloadRun::announce_selection(const source::Manifest& manifest) {
     m_console.debug("skipped", fmt::format("{} is left out by the selection", path),
                     {{"path", path}});
   }
+}
+
+void DownloadRun::announce_found() {
+  const auto state = snapshot(m_progress);
+  const std::uint64_t unproven = m_progress.files_unproven;
+  m_console.progress("found", found_line(state, unproven),
+                     {{"bytes_found", state.bytes_reused},
+                      {"bytes_total", state.bytes_total},
+                      {"files_complete", state.files_done},
+                      {"files_to_check", unproven},
+                      {"files_total", state.files_total}});
 }
 
 // Advice only: some servers report no free space and then take everything.
