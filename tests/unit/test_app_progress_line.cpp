@@ -166,6 +166,27 @@ TEST_CASE("Only when nothing at all moves is it a stall", "[app]") {
   CHECK(meter.pace().idle == 0s);
 }
 
+TEST_CASE("The first line says what was found on the volume", "[app]") {
+  ProgressState state{.files_total = 16, .bytes_total = 16'070 * k_mb};
+  CHECK(found_line(state, 0) == "Progress: nothing of it is on the volume yet");
+  CHECK(found_line(state, 2) ==
+        "Progress: nothing of it is on the volume yet - 2 more files there to be checked");
+  state.files_done = 9;
+  state.bytes_reused = state.bytes_present = 10'030 * k_mb;
+  CHECK(found_line(state, 0) ==
+        "Progress: resuming at 62.4 % - 10.03 of 16.07 GB are on the volume - 9/16 files complete");
+}
+
+TEST_CASE("Retries are told by cause", "[app]") {
+  const ProgressState state{.files_total = 1,
+                            .bytes_received = 1,
+                            .retries = 6,
+                            .retries_rate_limited = 1,
+                            .retries_refused = 2};
+  CHECK_THAT(summary_line(state, 1s),
+             ContainsSubstring(" - 6 retries (3 connection, 2 refused, 1 rate limited)"));
+}
+
 TEST_CASE("The summary says what was done", "[app]") {
   const ProgressState fresh{.files_total = 16,
                             .files_done = 16,
@@ -183,7 +204,7 @@ TEST_CASE("The summary says what was done", "[app]") {
   CHECK(
       summary_line(resumed, 100s) ==
       "Progress: done - 16 files, 16.1 GB, all verified - fetched 11.0 GB in 1m40s (110.0 MB/s) - "
-      "resumed 5.20 GB - 1 retry");
+      "resumed 5.20 GB - 1 retry (1 connection)");
   CHECK(summary_line({.files_total = 1, .bytes_total = 5, .bytes_reused = 5}, 0ms) ==
         "Progress: done - 1 file, 5 B, all verified - nothing had to be fetched");
 }
@@ -195,7 +216,7 @@ TEST_CASE("Machines get the same figures", "[app]") {
   CHECK(fields.back() ==
         std::pair<std::string_view, nai::util::FieldValue>("seconds_left", std::uint64_t{7}));
   CHECK(progress_fields(state, {}).size() + 1 == fields.size());
-  CHECK(summary_fields(state, 2s).size() == 8);
+  CHECK(summary_fields(state, 2s).size() == 11);
 }
 
 TEST_CASE("A day of progress lines is far below a megabyte", "[app]") {

@@ -14,6 +14,8 @@
 
 #include <nai/util/file.hpp>
 
+#include "app/progress_line.hpp"
+
 namespace {
 
 using namespace nai::app;
@@ -99,4 +101,20 @@ TEST_CASE_METHOD(Fixture, "A reporter with the interval zero, or on a quiet cons
   clock.pass(1s);
   clock.pass(1s);
   CHECK(take().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "The log of a day is far below a megabyte", "[app]") {
+  Console console({}, clock, {writer.get(), writer.get()});
+  const Reporter reporter(progress, console, clock, {});
+  progress.files_total = 200;
+  progress.bytes_total = 2'000'000'000'000;
+  std::size_t bytes = 0;
+  while (reporter.elapsed() < 24h) {
+    progress.bytes_present += 100'000'000;
+    progress.bytes_received += 100'000'000;
+    clock.pass(report_interval({}, reporter.elapsed()));
+    bytes += take().size();
+  }
+  CHECK(bytes > 50'000);
+  CHECK(bytes < 300'000);
 }
