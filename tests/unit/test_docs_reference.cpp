@@ -191,3 +191,17 @@ TEST_CASE("The reference has every metric with its type, and no other", "[docs]"
   CHECK(text.find("state=\"failed\"} 1\n") != std::string::npos);
   CHECK(text.find("state=\"running\"} 0\n") != std::string::npos);
 }
+
+TEST_CASE("The troubleshooting page has the beginning of every failure's message", "[docs]") {
+  const auto page = nai::test::read_file(k_repository / "docs" / "troubleshooting.md");
+  Names documented;
+  for (const auto& row : rows_of(page.substr(0, page.find("\n## ")))) {
+    documented.merge(quoted_in(row.at(1)));
+  }
+  Names real;
+  for (int kind = 0; kind <= static_cast<int>(ErrorKind::interrupted); ++kind) {
+    const auto text = describe_failure({static_cast<ErrorKind>(kind), "CAUSE"}, 0).text;
+    real.insert(text.substr(0, text.find_first_of(":\n")));
+  }
+  CHECK(documented == real);
+}
