@@ -31,7 +31,7 @@ void add_fields(Json& object, const util::Fields& fields) {
   }
 }
 
-std::string quoted(std::string_view text) {
+std::string label_value(std::string_view text) {
   std::string result;
   for (const char c : text) {
     result += c == '\\' ? "\\\\" : c == '"' ? "\\\"" : c == '\n' ? "\\n" : std::string(1, c);
@@ -48,7 +48,7 @@ std::uint64_t unix_seconds(util::SystemTime time) {
 // together.
 class MetricsText {
  public:
-  explicit MetricsText(std::string_view model) : m_model("model=" + quoted(model)) {}
+  explicit MetricsText(std::string_view model) : m_model("model=" + label_value(model)) {}
 
   void begin(std::string_view name, std::string_view type, std::string_view help) {
     m_name = fmt::format("nai_download_{}", name);
@@ -152,8 +152,8 @@ std::string status_document(const RunIdentity& run, const RunStatus& status) {
 std::string metrics_text(const RunIdentity& run, const RunStatus& status) {
   MetricsText text(run.model_name);
   text.begin("info", "gauge", "What is downloaded; always 1.");
-  text.value(1, fmt::format("repository={},revision={},version={}", quoted(run.repository),
-                            quoted(run.revision), quoted(NAI_VERSION)));
+  text.value(1, fmt::format("repository={},revision={},version={}", label_value(run.repository),
+                            label_value(run.revision), label_value(NAI_VERSION)));
   text.begin("state", "gauge", "1 for the state that the run is in, 0 for the others.");
   for (const RunState state : k_states) {
     text.value(state == status.state ? 1 : 0, fmt::format("state=\"{}\"", name_of(state)));

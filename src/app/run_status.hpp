@@ -18,12 +18,12 @@ enum class RunState { running, complete, failed, interrupted };
 
 // What a run is about and who does it; the same from its start to its end.
 struct RunIdentity {
-  std::string repository;
-  std::string revision;
-  std::string model_name;
-  std::string host;
+  std::string repository = {};
+  std::string revision = {};
+  std::string model_name = {};
+  std::string host = {};
   std::uint64_t pid = 0;
-  util::SystemTime started_at;
+  util::SystemTime started_at = {};
 };
 
 // A run at one moment, for programs that watch it.
@@ -31,10 +31,10 @@ struct RunStatus {
   RunState state = RunState::running;
   ProgressState progress = {};
   Pace pace = {};
-  std::string last_problem;  // why the last retry was made; empty: none was
-  std::string error_kind;    // of a run that failed
-  std::string error;         // of a run that failed; without secrets
-  util::SystemTime updated_at;
+  std::string last_problem = {};  // why the last retry was made; empty: none was
+  std::string error_kind = {};    // of a run that failed
+  std::string error = {};         // of a run that failed; without secrets
+  util::SystemTime updated_at = {};
 };
 
 // "preparing", "checking", "downloading", "verifying" or "finished".

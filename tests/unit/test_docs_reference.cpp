@@ -85,7 +85,7 @@ Names names_of(const nai::util::Fields& fields) {
   return names;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_ticks(std::string_view text) {
   return text.empty() ? std::string() : "`" + std::string(text) + "`";
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("The reference has every setting, as it is, and no other", "[docs]") {
   }
   std::set<std::vector<std::string>> real;
   for (const Setting& setting : settings()) {
-    real.insert({quoted(setting.variable), quoted(setting.flag), quoted(setting.preset)});
+    real.insert({in_ticks(setting.variable), in_ticks(setting.flag), in_ticks(setting.preset)});
   }
   CHECK(documented == real);
 }
@@ -138,7 +138,7 @@ TEST_CASE("The reference has every exit status, and no other", "[docs]") {
     const nai::util::Error error(static_cast<ErrorKind>(kind), "x");
     const int signal = error.kind() == ErrorKind::interrupted ? SIGINT : 0;
     real.emplace(std::to_string(describe_failure(error, signal).exit_status),
-                 quoted(name_of(error.kind())));
+                 in_ticks(name_of(error.kind())));
   }
   CHECK(documented == real);
 }

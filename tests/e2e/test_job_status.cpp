@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+#include "e2e/job.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using namespace nai::test;
+
+namespace {
+
+mock::Repository small_model() {
+  mock::Repository repository;
+  repository.id = "org/model";
+  repository.add_commit(
+      {mock::regular_file("config.json", "{}"),
+       mock::lfs_file("model.safetensors", mock::Content::generated(1, 3'000'000))},
+      "main");
+  return repository;
+}
+
+nlohmann::json status_of(const Job& job) {
+  return nlohmann::json::parse(read_file(job.mount() / ".nai" / "status.json"));
+}
+
+}  // namespace
+
+TEST_CASE("a run leaves its status and its metrics") {
+  mock::Registry registry(over_tls());
+  registry.add(small_model());
+  Job job(registry, "org/model");
+  const TemporaryDirectory directory;
+  const auto metrics = directory.path() / "nai.prom";
+  job.environment["METRICS_FILE"] = metrics.string();
+  const auto first = job.run();
+  INFO(first.err);
+  REQUIRE(first.exit_status == 0);
+  CHECK_THAT(first.out, ContainsSubstring("Progress: nothing of it is on the volume yet\n"));
+  const auto status = status_of(job);
+  CHECK(status["state"] == "complete");
+  CHECK(status["files_done"] == 2);
+  CHECK(status["bytes_done"] == 3'000'002);
+  CHECK(status["model_name"] == job.environment["MODEL_NAME"]);
+  CHECK_THAT(read_file(metrics),
+             ContainsSubstring("nai_download_received_bytes_total{model=\"" +
+                               job.environment["MODEL_NAME"] + "\"} 3000002\n"));
+
+  REQUIRE(job.run().exit_status == 0);
+  CHECK(status_of(job)["bytes_received"] == 0);
+  CHECK(status_of(job)["bytes_resumed"] == 3'000'002);
+}
+
+TEST_CASE("a status that cannot be written fails nothing") {
+  mock::Registry registry(over_tls());
+  registry.add(small_model());
+  Job job(registry, "org/model");
+  job.environment["METRICS_FILE"] = "/nowhere/at/all/nai.prom";
+  std::filesystem::create_directories(job.mount() / ".nai" / "status.json" / "in-the-way");
+  const auto result = job.run();
+  CHECK(result.exit_status == 0);
+  CHECK_THAT(result.err, ContainsSubstring("/nowhere/at/all/nai.prom"));
+  CHECK_THAT(result.out, ContainsSubstring("## Successfully downloaded model_files\n"));
+}
