@@ -268,9 +268,9 @@ void Verify::tell(const Expectation& expected) const {
     return;
   }
   for (const Problem& problem : m_problems) {
-    m_console.announce("file_" + std::string(problem.state),
-                       fmt::format("{}: {}: found {}", problem.state, problem.path, problem.found),
-                       {{"path", problem.path}, {"found", problem.found}});
+    m_console.announce(
+        "file_problem", fmt::format("{}: {}: found {}", problem.state, problem.path, problem.found),
+        {{"state", std::string(problem.state)}, {"path", problem.path}, {"found", problem.found}});
   }
   for (const std::string& path : m_extra) {
     m_console.announce("file_extra",
