@@ -10,11 +10,13 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
 
 #include <nai/util/error.hpp>
+#include <nai/util/text.hpp>
 
 #include "app/exit_status.hpp"
 #include "app/settings.hpp"
@@ -152,4 +154,32 @@ TEST_CASE("The reference tells every event of the log and its fields", "[app][do
     INFO(event);
     CHECK(in_sources.contains(event));
   }
+}
+
+TEST_CASE("Every message of the troubleshooting page is one that the program has", "[app][docs]") {
+  std::string sources;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(project_directory() / "src")) {
+    sources += entry.path().extension() == ".cpp" ? read_file(entry.path()) : "";
+  }
+  // Literals that go on in the next line.
+  sources = std::regex_replace(sources, std::regex(R"("\n\s*")"), "");
+  std::size_t messages = 0;
+  const auto page = read_file(project_directory() / "docs/troubleshooting.md");
+  for (const auto line : nai::util::split(page, '\n')) {
+    if (!line.starts_with("| `")) {
+      continue;
+    }
+    ++messages;
+    std::string message(line.substr(3, line.find('`', 3) - 3));
+    constexpr std::string_view k_dots = "…";
+    for (auto at = message.find(k_dots); at != std::string::npos; at = message.find(k_dots)) {
+      message.replace(at, k_dots.size(), "\n");
+    }
+    for (const auto part : nai::util::split(message, '\n')) {
+      INFO(part);
+      CHECK(sources.find(part) != std::string::npos);
+    }
+  }
+  CHECK(messages > 20);
 }
