@@ -11,7 +11,8 @@ FileTransfer::FileTransfer(storage::FileIdentity identity, BlockPool& pool, Prog
       m_pool(pool),
       m_progress(progress),
       m_recorded(m_identity.digest.algorithm(), m_identity.size),
-      m_hasher(m_recorded) {}
+      m_hasher(m_recorded),
+      m_trail(m_identity) {}
 
 void FileTransfer::open(storage::Volume& volume, bool journaled) {
   const std::scoped_lock partial_lock(m_partial_mutex);
@@ -22,6 +23,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled) {
   const std::scoped_lock lock(m_mutex);
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_trail.follow(m_hasher);
 }
 
 FileTransfer::Next FileTransfer::begin() {
@@ -124,6 +126,7 @@ FileTransfer::Next FileTransfer::catch_up(std::span<std::byte> buffer,
 
 void FileTransfer::hash(std::span<const std::byte> data) {
   m_hasher.update(data);
+  m_trail.follow(m_hasher);
   m_progress.bytes_hashed += data.size();
 }
 
@@ -131,7 +134,7 @@ digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
 
 void FileTransfer::publish(storage::Volume& volume) {
   const std::scoped_lock lock(m_partial_mutex);
-  volume.publish(*m_partial);
+  volume.publish(*m_partial, m_trail);
   m_partial.reset();
 }
 
@@ -142,6 +145,7 @@ void FileTransfer::reset() {
   const std::scoped_lock lock(m_mutex);
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_trail.clear();
   m_early.clear();
   m_baton_taken = false;
 }

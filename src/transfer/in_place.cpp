@@ -3,9 +3,9 @@
 
 #include <fcntl.h>
 
-#include <cstdint>
+#include <algorithm>
+#include <limits>
 
-#include <nai/digest/hasher.hpp>
 #include <nai/util/file.hpp>
 
 namespace nai::transfer {
@@ -13,21 +13,32 @@ namespace nai::transfer {
 std::optional<digest::Digest> digest_in_place(const storage::Volume& volume,
                                               const storage::FileIdentity& file,
                                               const Reading& reading) {
+  digest::Hasher hasher(file.digest.algorithm(), file.size);
+  if (!hash_in_place(volume, file, hasher, std::numeric_limits<std::uint64_t>::max(), reading)) {
+    return std::nullopt;
+  }
+  return hasher.digest();
+}
+
+bool hash_in_place(const storage::Volume& volume, const storage::FileIdentity& file,
+                   digest::Hasher& hasher, std::uint64_t end, const Reading& reading) {
   const auto path = volume.layout().model_file(file.path);
   const auto fd = util::open_existing(path, O_RDONLY | O_NOFOLLOW);
   if (!fd) {
-    return std::nullopt;
+    return false;
   }
-  digest::Hasher hasher(file.digest.algorithm(), file.size);
   while (!reading.stop.stop_requested()) {
-    const std::size_t got = util::read_at(*fd, reading.buffer, hasher.position(), path);
+    const std::uint64_t position = hasher.position();
+    const auto piece =
+        reading.buffer.first(std::min<std::uint64_t>(reading.buffer.size(), end - position));
+    const std::size_t got = util::read_at(*fd, piece, position, path);
     if (got == 0) {
-      return hasher.digest();
+      return true;
     }
-    hasher.update(reading.buffer.first(got));
+    hasher.update(piece.first(got));
     reading.note(got);
   }
-  return std::nullopt;
+  return false;
 }
 
 bool matches_in_place(const storage::Volume& volume, const storage::FileIdentity& file,

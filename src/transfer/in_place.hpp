@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
 
-#include <nai/digest/digest.hpp>
+#include <nai/digest/hasher.hpp>
 #include <nai/storage/volume.hpp>
 
 namespace nai::transfer {
@@ -23,6 +24,11 @@ struct Reading {
 [[nodiscard]] std::optional<digest::Digest> digest_in_place(const storage::Volume& volume,
                                                             const storage::FileIdentity& file,
                                                             const Reading& reading);
+
+// Reads on from where `hasher` stands until `end` of the file or its own end. False when there is
+// no file, and when stopped. Throws Error{storage}.
+[[nodiscard]] bool hash_in_place(const storage::Volume& volume, const storage::FileIdentity& file,
+                                 digest::Hasher& hasher, std::uint64_t end, const Reading& reading);
 
 // Whether that is the right one, and the size too. False also when stopped.
 [[nodiscard]] bool matches_in_place(const storage::Volume& volume,

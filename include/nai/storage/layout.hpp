@@ -34,6 +34,9 @@ class Layout {
   [[nodiscard]] std::filesystem::path image_manifests() const { return state() / "nim"; }
   // What was staged of an image, and what its endpoint needs to be told.
   [[nodiscard]] std::filesystem::path image_report() const { return state() / "nim-report.json"; }
+  // States of running checksums, one file for each large file.
+  [[nodiscard]] std::filesystem::path digest_trails() const { return state() / "digests"; }
+  [[nodiscard]] std::filesystem::path digest_trail(std::string_view path) const;
   [[nodiscard]] std::filesystem::path lease() const { return state() / "lease"; }
 
  private:

@@ -8,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include <nai/storage/digest_trail.hpp>
 #include <nai/storage/inventory.hpp>
 #include <nai/storage/layout.hpp>
 #include <nai/storage/partial_file.hpp>
 #include <nai/storage/record.hpp>
+#include <nai/util/byte_range.hpp>
 #include <nai/util/log.hpp>
 
 namespace nai::storage {
@@ -49,8 +51,14 @@ class Volume {
   // Loaded at first use.
   [[nodiscard]] Inventory& inventory();
   [[nodiscard]] std::unique_ptr<PartialFile> open_partial(const FileIdentity& file, bool journaled);
-  // Publishes and notes it.
-  void publish(PartialFile& partial);
+  // Publishes and notes it. `trail` is kept for verify(); a volume that refuses that much is no
+  // reason to fail.
+  void publish(PartialFile& partial, const DigestTrail& trail);
+  // Makes a published file that was found damaged a partial one again, of which all but `damaged`
+  // is there, so that a download fetches no more than that. False where that is not possible, and
+  // nothing was changed. Throws Error{storage or no_space}.
+  [[nodiscard]] bool take_back(const FileIdentity& file,
+                               const std::vector<util::ByteRange>& damaged);
 
   // Puts the record's arrangement around the files, removes what only earlier revisions had, makes
   // all directories durable, writes the record. `files` in it are filled in here from `paths`.
