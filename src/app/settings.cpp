@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <nai/util/text.hpp>
 #include <nai/util/units.hpp>
 
 #include "app/setting_values.hpp"
@@ -34,6 +35,21 @@ constexpr std::array<Choice<LogFormat>, 2> k_log_formats{
     {{"text", LogFormat::text}, {"json", LogFormat::json}}};
 constexpr std::array<Choice<LogLevel>, 3> k_log_levels{
     {{"quiet", LogLevel::quiet}, {"normal", LogLevel::normal}, {"debug", LogLevel::debug}}};
+
+// As huggingface_hub reads its own variables.
+constexpr std::array<Choice<bool>, 8> k_booleans{{{"true", true},
+                                                  {"false", false},
+                                                  {"1", true},
+                                                  {"0", false},
+                                                  {"yes", true},
+                                                  {"no", false},
+                                                  {"on", true},
+                                                  {"off", false}}};
+
+std::string set_boolean(bool& target, string_view value) {
+  return set_choice(target, util::to_lower(value), k_booleans).empty() ? std::string()
+                                                                       : "true or false";
+}
 
 std::string set_repository(Config& config, string_view value) {
   config.repository = value;  // checked once the provider is known
@@ -218,6 +234,15 @@ constexpr auto k_settings = std::to_array<Setting>({
      .value_name = "hf|nim",
      .help = "The arrangement of the files; it goes with PROVIDER and need not be given",
      .apply = set_output_format},
+    {.group = volume, .variable = "HF_LOCAL_METADATA", .flag = "--hf-local-metadata",
+     .value_name = "true|false", .preset = "true",
+     .help = "Leave in model-files/.cache/huggingface what huggingface_hub needs to take the files "
+             "for an up-to-date local_dir",
+     .apply = [](Config& c, string_view v) { return set_boolean(c.local_metadata, v); }},
+    {.group = volume, .variable = "KEEP_HF_CACHE", .flag = "--keep-hf-cache",
+     .value_name = "true|false", .preset = "false",
+     .help = "Leave hf_cache as a hub cache that shares its bytes with model-files; for hf",
+     .apply = [](Config& c, string_view v) { return set_boolean(c.keep_hub_cache, v); }},
     {.group = volume, .variable = "LOCK_WAIT", .flag = "--lock-wait",
      .value_name = "DURATION", .preset = "24h",
      .help = "How long to wait for another run that is working on the volume",

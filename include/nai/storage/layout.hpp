@@ -16,11 +16,16 @@ class Layout {
   // What is served: only verified files, ever.
   [[nodiscard]] std::filesystem::path model_files() const { return m_mount / "model-files"; }
   [[nodiscard]] std::filesystem::path model_file(std::string_view path) const;
-  // Work in progress; removed at the end of a successful run.
+  // What huggingface_hub keeps beside the files of a local directory.
+  static constexpr std::string_view k_local_cache = ".cache/huggingface";
+  [[nodiscard]] std::filesystem::path local_cache() const { return model_files() / k_local_cache; }
+  // Work in progress, and a hub cache that is to stay; else removed at the end of a successful run.
   [[nodiscard]] std::filesystem::path hf_cache() const { return m_mount / "hf_cache"; }
   [[nodiscard]] std::filesystem::path work() const { return hf_cache() / "work"; }
   [[nodiscard]] std::filesystem::path partial(std::string_view path) const;
   [[nodiscard]] std::filesystem::path journal(std::string_view path) const;
+  // Content that was found elsewhere on the volume, while it is checked.
+  [[nodiscard]] std::filesystem::path borrowed(std::string_view path) const;
   [[nodiscard]] std::filesystem::path published_log() const { return work() / "published"; }
   // Left by a run that ended and left work: nobody writes to it any more.
   [[nodiscard]] std::filesystem::path end_mark() const { return work() / "ended"; }
