@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <nai/util/text.hpp>
 #include <nai/util/units.hpp>
 
 #include "app/setting_values.hpp"
@@ -35,21 +34,6 @@ constexpr std::array<Choice<LogFormat>, 2> k_log_formats{
     {{"text", LogFormat::text}, {"json", LogFormat::json}}};
 constexpr std::array<Choice<LogLevel>, 3> k_log_levels{
     {{"quiet", LogLevel::quiet}, {"normal", LogLevel::normal}, {"debug", LogLevel::debug}}};
-
-// As huggingface_hub reads its own variables.
-constexpr std::array<Choice<bool>, 8> k_booleans{{{"true", true},
-                                                  {"false", false},
-                                                  {"1", true},
-                                                  {"0", false},
-                                                  {"yes", true},
-                                                  {"no", false},
-                                                  {"on", true},
-                                                  {"off", false}}};
-
-std::string set_boolean(bool& target, string_view value) {
-  return set_choice(target, util::to_lower(value), k_booleans).empty() ? std::string()
-                                                                       : "true or false";
-}
 
 std::string set_repository(Config& config, string_view value) {
   config.repository = value;  // checked once the provider is known

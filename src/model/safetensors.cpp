@@ -51,12 +51,12 @@ struct Tensor {
   std::vector<std::uint64_t> offsets = {};
 };
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   return '"' + util::printable(name, k_longest_name) + '"';
 }
 
 std::string problem_of(const Tensor& tensor) {
-  const std::string name = quoted(tensor.name);
+  const std::string name = in_quotes(tensor.name);
   if (!tensor.type || !tensor.has_shape || tensor.offsets.size() != 2) {
     return fmt::format("tensor {} lacks its type, shape or place", name);
   }
@@ -159,7 +159,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 
  private:
   [[nodiscard]] std::string entry() const {
-    return m_in_metadata ? "__metadata__" : quoted(m_tensor.name);
+    return m_in_metadata ? "__metadata__" : in_quotes(m_tensor.name);
   }
   // A value where the format has none of its kind. More members of a tensor may come one day.
   bool take_value() {
