@@ -51,15 +51,13 @@ void write_hub_files(const Config& config, const storage::Layout& layout, const 
   }
   if (config.keep_hub_cache) {
     storage::build_hub_cache(
-        layout,
-        {.repository = config.repository, .commit = commit, .ref = ref_of(config)}, files);
+        layout, {.repository = config.repository, .commit = commit, .ref = ref_of(config)}, files);
   }
 }
 
 std::vector<storage::RecordedFinding> inspect_model(const storage::Layout& layout,
                                                     const source::Manifest& manifest,
-                                                    const std::stop_token& stop,
-                                                    Console& console) {
+                                                    const std::stop_token& stop, Console& console) {
   std::vector<std::string> paths;
   for (const auto& artifact : manifest.artifacts) {
     paths.push_back(artifact.path);

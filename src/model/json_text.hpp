@@ -38,7 +38,9 @@ class JsonText {
       ++*this;
       return old;
     }
-    friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_end() == b.at_end(); }
+    friend bool operator==(const Iterator& a, const Iterator& b) {
+      return a.at_end() == b.at_end();
+    }
 
    private:
     [[nodiscard]] bool at_end() const { return m_text == nullptr || m_text->m_at_end; }

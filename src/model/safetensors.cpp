@@ -27,11 +27,11 @@ constexpr std::uint64_t k_max_header_bytes = 100'000'000;
 constexpr std::size_t k_longest_name = 100;
 
 constexpr std::array<std::pair<std::string_view, unsigned>, 22> k_bits{{
-    {"BOOL", 8},     {"U8", 8},       {"I8", 8},      {"F8_E5M2", 8}, {"F8_E4M3", 8},
-    {"F8_E8M0", 8},  {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16}, {"U16", 16},
-    {"F16", 16},     {"BF16", 16},    {"I32", 32},    {"U32", 32},    {"F32", 32},
-    {"I64", 64},     {"U64", 64},     {"F64", 64},    {"C64", 64},    {"F4", 4},
-    {"F6_E2M3", 6},  {"F6_E3M2", 6},
+    {"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8},
+    {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},
+    {"F16", 16},    {"BF16", 16},       {"I32", 32},        {"U32", 32},    {"F32", 32},
+    {"I64", 64},    {"U64", 64},        {"F64", 64},        {"C64", 64},    {"F4", 4},
+    {"F6_E2M3", 6}, {"F6_E3M2", 6},
 }};
 
 struct Range {
@@ -63,8 +63,8 @@ std::string problem_of(const Tensor& tensor) {
   if (tensor.offsets[0] > tensor.offsets[1]) {
     return fmt::format("tensor {} ends before it begins", name);
   }
-  const auto* const known = std::find_if(k_bits.begin(), k_bits.end(),
-                                         [&](const auto& bits) { return bits.first == *tensor.type; });
+  const auto* const known = std::find_if(
+      k_bits.begin(), k_bits.end(), [&](const auto& bits) { return bits.first == *tensor.type; });
   if (known == k_bits.end()) {
     return {};  // newer than this program
   }
@@ -96,8 +96,8 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
       return take_value();
     }
     if (m_key == "shape") {
-      m_tensor.too_large =
-          __builtin_mul_overflow(m_tensor.elements, value, &m_tensor.elements) || m_tensor.too_large;
+      m_tensor.too_large = __builtin_mul_overflow(m_tensor.elements, value, &m_tensor.elements) ||
+                           m_tensor.too_large;
     } else if (m_key == "data_offsets" && m_tensor.offsets.size() < 3) {
       m_tensor.offsets.push_back(value);
     }
@@ -141,8 +141,9 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   }
   bool start_array(std::size_t /*elements*/) override {
     if (m_depth != 2 || m_in_metadata || (m_key != "shape" && m_key != "data_offsets")) {
-      return refuse(m_depth == 0 ? "the header is no JSON object"
-                                 : fmt::format("the entry {} is not as the format wants it", entry()));
+      return refuse(m_depth == 0
+                        ? "the header is no JSON object"
+                        : fmt::format("the entry {} is not as the format wants it", entry()));
     }
     m_tensor.has_shape = m_tensor.has_shape || m_key == "shape";
     ++m_depth;
@@ -167,8 +168,9 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
         m_key != "data_offsets") {
       return true;
     }
-    return refuse(m_depth == 0 ? "the header is no JSON object"
-                               : fmt::format("the entry {} is not as the format wants it", entry()));
+    return refuse(m_depth == 0
+                      ? "the header is no JSON object"
+                      : fmt::format("the entry {} is not as the format wants it", entry()));
   }
   bool refuse(std::string problem) {
     m_problem = std::move(problem);
@@ -222,9 +224,9 @@ std::string safetensors_problem(const ReadAt& read, std::uint64_t size) {
   }
   if (header_bytes > k_max_header_bytes || size < k_prefix_bytes ||
       header_bytes > size - k_prefix_bytes) {
-    return fmt::format("says that its header has {} bytes, which {}", header_bytes,
-                       header_bytes > k_max_header_bytes ? "the format does not allow"
-                                                         : "is more than there are");
+    return fmt::format(
+        "says that its header has {} bytes, which {}", header_bytes,
+        header_bytes > k_max_header_bytes ? "the format does not allow" : "is more than there are");
   }
   JsonText header(read, k_prefix_bytes, k_prefix_bytes + header_bytes);
   HeaderReader reader;

@@ -55,8 +55,8 @@ struct Name {
 
 int make_name(const Name& name, const fs::path& at, bool hard) {
   const fs::path target = name.file.lexically_relative(name.place.parent_path());
-  const int result = hard ? ::link(name.file.c_str(), at.c_str())
-                          : ::symlink(target.c_str(), at.c_str());
+  const int result =
+      hard ? ::link(name.file.c_str(), at.c_str()) : ::symlink(target.c_str(), at.c_str());
   return result == 0 ? 0 : errno;
 }
 
@@ -167,8 +167,7 @@ class HubCache {
   void prune_snapshot() const {
     std::error_code problem;
     std::vector<fs::path> others;
-    for (fs::recursive_directory_iterator
-             entry(m_root / "snapshots" / m_snapshot.commit, problem),
+    for (fs::recursive_directory_iterator entry(m_root / "snapshots" / m_snapshot.commit, problem),
          end;
          !problem && entry != end; entry.increment(problem)) {
       if (!fs::is_directory(entry->symlink_status(problem)) && !m_files.contains(entry->path())) {

@@ -26,8 +26,7 @@ const mock::Content k_more = mock::Content::inline_bytes(safetensors_file(
 const std::string k_config = R"({"architectures": ["Mock"]})";
 
 std::vector<mock::File> model_files() {
-  return {mock::lfs_file("a.safetensors", k_weights),
-          mock::lfs_file("sub/b.safetensors", k_more),
+  return {mock::lfs_file("a.safetensors", k_weights), mock::lfs_file("sub/b.safetensors", k_more),
           mock::regular_file("config.json", k_config)};
 }
 
@@ -68,9 +67,7 @@ void put(const fs::path& path, const mock::Content& content, std::uint64_t lengt
   write_file(path, bytes);
 }
 
-void put(const fs::path& path, const mock::Content& content) {
-  put(path, content, content.size());
-}
+void put(const fs::path& path, const mock::Content& content) { put(path, content, content.size()); }
 
 // The third line of metadata is not earlier than the file, whatever the clocks of client and
 // server say.
@@ -114,8 +111,7 @@ TEST_CASE("after a download, model-files is an up-to-date local_dir of huggingfa
     const auto next = bench.commit({mock::lfs_file("a.safetensors", k_weights)});
     REQUIRE(job.run().exit_status == 0);
     CHECK(is_up_to_date(job, "a.safetensors", next, k_weights.sha256()));
-    CHECK_FALSE(
-        fs::exists(job.model_file(".cache/huggingface/download/config.json.metadata")));
+    CHECK_FALSE(fs::exists(job.model_file(".cache/huggingface/download/config.json.metadata")));
   }
 }
 
@@ -147,8 +143,9 @@ TEST_CASE("KEEP_HF_CACHE leaves a hub cache that shares the bytes") {
   const auto result = job.run();
   INFO(result.out << result.err);
   REQUIRE(result.exit_status == 0);
-  CHECK_THAT(result.out, ContainsSubstring("\nKeeping directory : " +
-                                           (job.mount() / "hf_cache").string() + "\n"));
+  CHECK_THAT(
+      result.out,
+      ContainsSubstring("\nKeeping directory : " + (job.mount() / "hf_cache").string() + "\n"));
   const auto cache = job.mount() / "hf_cache/models--org--model";
   CHECK(std::distance(fs::directory_iterator(job.mount() / "hf_cache"), {}) == 1);
   CHECK(read_file(cache / "refs/main") == commit);
@@ -251,7 +248,8 @@ TEST_CASE("a volume that huggingface_hub filled is taken over without fetching c
   CHECK(job.run({"verify"}).exit_status == 0);
 }
 
-TEST_CASE("of a volume that huggingface_hub half filled, only what is missing or wrong is fetched") {
+TEST_CASE(
+    "of a volume that huggingface_hub half filled, only what is missing or wrong is fetched") {
   Bench bench;
   bench.commit(model_files());
   Job job(bench.registry, "org/model");
@@ -281,10 +279,12 @@ TEST_CASE("of a volume that huggingface_hub half filled, only what is missing or
 TEST_CASE("a model that is broken where checksums cannot tell is told about, and no failure") {
   Bench bench;
   auto files = model_files();
-  files.push_back(mock::lfs_file("broken.safetensors", mock::Content::inline_bytes("<html>not found</html>")));
+  files.push_back(
+      mock::lfs_file("broken.safetensors", mock::Content::inline_bytes("<html>not found</html>")));
   files.push_back(mock::regular_file("tokenizer.json", "{"));
-  files.push_back(mock::regular_file("model.safetensors.index.json",
-                                     R"({"weight_map":{"a":"a.safetensors","c":"c.safetensors"}})"));
+  files.push_back(
+      mock::regular_file("model.safetensors.index.json",
+                         R"({"weight_map":{"a":"a.safetensors","c":"c.safetensors"}})"));
   bench.commit(std::move(files));
   Job job(bench.registry, "org/model");
   for (int run = 0; run < 2; ++run) {  // the second has only the record to tell it from

@@ -37,10 +37,12 @@ struct Model {
 TEST_CASE("A model as it should be gives no findings", "[model]") {
   Model model;
   model.add("model-00001-of-00001.safetensors", test::safetensors_file("{}", 0));
-  model.add("model.safetensors.index.json",
-            R"({"metadata":{"total_size":0},"weight_map":{"a":"model-00001-of-00001.safetensors"}})");
+  model.add(
+      "model.safetensors.index.json",
+      R"({"metadata":{"total_size":0},"weight_map":{"a":"model-00001-of-00001.safetensors"}})");
   // As Python writes it: time_step_limit of a real model.
-  model.add("config.json", R"({"limit": [0.0, Infinity, -Infinity, NaN], "text": "NaN \" Infinity"})");
+  model.add("config.json",
+            R"({"limit": [0.0, Infinity, -Infinity, NaN], "text": "NaN \" Infinity"})");
   model.add("tokenizer_config.json", R"({"model_max_length": 1000000000000000019884624838656})");
   model.add("tokenizer.json", R"({"version": "1.0"})");
   model.add("vae/config.json", "{}");

@@ -54,25 +54,34 @@ TEST_CASE("A safetensors file that cannot be loaded is told why", "[model]") {
     std::string problem;
   };
   const auto [header, data_bytes, problem] = GENERATE(
-      Case{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7, "take 8 bytes, and the file has 7"},
-      Case{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 9, "take 8 bytes, and the file has 9"},
-      Case{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12, "leave a gap at byte 0"},
-      Case{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
-           6, "overlap at byte 2"},
-      Case{R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8, "\"a\" has 8 bytes, which its type F32"},
-      Case{R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}})", 1, "type F4 and shape do not take"},
-      Case{R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0, "do not take"},
+      Case{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7,
+           "take 8 bytes, and the file has 7"},
+      Case{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 9,
+           "take 8 bytes, and the file has 9"},
+      Case{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12,
+           "leave a gap at byte 0"},
+      Case{
+          R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+          6, "overlap at byte 2"},
+      Case{R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8,
+           "\"a\" has 8 bytes, which its type F32"},
+      Case{R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,1]}})", 1,
+           "type F4 and shape do not take"},
+      Case{R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0,
+           "do not take"},
       Case{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[8,4]}})", 8, "ends before it begins"},
       Case{R"({"a":{"dtype":"U8","shape":[4]}})", 4, "lacks its type, shape or place"},
       Case{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,8]}})", 8, "lacks"},
-      Case{R"({"a":{"dtype":"U8","shape":[-4],"data_offsets":[0,4]}})", 4, "not as the format wants it"},
-      Case{R"({"a":{"dtype":"U8","shape":[[4]],"data_offsets":[0,4]}})", 4, "not as the format wants it"},
+      Case{R"({"a":{"dtype":"U8","shape":[-4],"data_offsets":[0,4]}})", 4,
+           "not as the format wants it"},
+      Case{R"({"a":{"dtype":"U8","shape":[[4]],"data_offsets":[0,4]}})", 4,
+           "not as the format wants it"},
       Case{R"({"a":{"dtype":{},"shape":[4],"data_offsets":[0,4]}})", 4, "more levels"},
       Case{R"({"__metadata__":{"a":1}})", 0, "entry __metadata__ is not as the format wants it"},
       Case{R"({"a":4})", 0, "not as the format wants it"}, Case{R"([])", 0, "is no JSON object"},
       Case{R"(7)", 0, "is no JSON object"}, Case{R"({"a")", 0, "no valid JSON at byte"},
-      Case{R"({"a":NaN})", 0, "no valid JSON at byte"}, Case{R"({} {})", 0, "no valid JSON at byte"},
-      Case{"", 0, "no valid JSON"});
+      Case{R"({"a":NaN})", 0, "no valid JSON at byte"},
+      Case{R"({} {})", 0, "no valid JSON at byte"}, Case{"", 0, "no valid JSON"});
   CHECK_THAT(problem_of_header(header, data_bytes), ContainsSubstring(problem));
 }
 

@@ -19,7 +19,8 @@ constexpr std::string_view k_commit = "0123456789abcdef0123456789abcdef01234567"
 const std::string k_sha256(64, 'a');
 const std::string k_sha1(40, 'b');
 
-storage::RecordedFile file(const std::string& path, std::string_view digest, std::int64_t modified_ns) {
+storage::RecordedFile file(const std::string& path, std::string_view digest,
+                           std::int64_t modified_ns) {
   return {path, 5, digest::Digest::parse(digest).value(), modified_ns};
 }
 
@@ -87,9 +88,10 @@ TEST_CASE("A name that has no room for the ending, and a file without a digest, 
           "[storage]") {
   const Fixture fixture;
   const std::string longest(250, 'n');
-  storage::write_local_metadata(
-      fixture.layout, k_commit,
-      {file(longest, "git-sha1:" + k_sha1, 1), file("sized", "size:5", 1), file("a", "git-sha1:" + k_sha1, 1)});
+  storage::write_local_metadata(fixture.layout, k_commit,
+                                {file(longest, "git-sha1:" + k_sha1, 1),
+                                 {"sized", 5, digest::Digest::of_size(5), 1},
+                                 file("a", "git-sha1:" + k_sha1, 1)});
   CHECK_FALSE(std::filesystem::exists(fixture.metadata("sized")));
   CHECK(std::filesystem::exists(fixture.metadata("a")));
 }
@@ -99,8 +101,8 @@ TEST_CASE("A link in the way of metadata is not followed", "[storage]") {
   const auto outside = fixture.directory.path() / "outside";
   std::filesystem::create_directory(outside);
   std::filesystem::create_directory_symlink(outside, fixture.layout.model_files() / ".cache");
-  CHECK_THROWS_AS(storage::write_local_metadata(fixture.layout, k_commit,
-                                                {file("a", "git-sha1:" + k_sha1, 1)}),
-                  util::Error);
+  CHECK_THROWS_AS(
+      storage::write_local_metadata(fixture.layout, k_commit, {file("a", "git-sha1:" + k_sha1, 1)}),
+      util::Error);
   CHECK(std::filesystem::is_empty(outside));
 }

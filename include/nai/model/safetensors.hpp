@@ -14,7 +14,8 @@ using ReadAt = std::function<std::size_t(std::span<std::byte> data, std::uint64_
 
 // What is wrong with a safetensors file of `size` bytes, for people; empty when its header can be
 // parsed and its tensors cover the rest of the file, each with as many bytes as its type and shape
-// take. Reads the header only, keeps 16 bytes a tensor in memory. What `read` throws passes through.
+// take. Reads the header only, keeps 16 bytes a tensor in memory. What `read` throws passes
+// through.
 [[nodiscard]] std::string safetensors_problem(const ReadAt& read, std::uint64_t size);
 
 }  // namespace nai::model
