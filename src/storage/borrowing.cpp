@@ -11,6 +11,7 @@
 
 #include "model_directory.hpp"
 
+#include <nai/storage/local_metadata.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
@@ -21,15 +22,13 @@ namespace {
 
 // What is in hf_cache goes at the end, and an unfinished download is nobody's any more.
 bool may_move(const Layout& layout, const std::filesystem::path& found) {
-  for (const auto& directory : {layout.hf_cache(), layout.local_cache()}) {
+  const auto below = [&](const std::filesystem::path& directory) {
     std::error_code problem;
-    const auto relative =
-        found.lexically_relative(std::filesystem::weakly_canonical(directory, problem));
-    if (!relative.empty() && *relative.begin() != "..") {
-      return true;
-    }
-  }
-  return false;
+    return found.lexically_relative(std::filesystem::weakly_canonical(directory, problem));
+  };
+  const auto in_cache = below(layout.hf_cache());
+  return (!in_cache.empty() && *in_cache.begin() != "..") ||
+         is_local_metadata(below(layout.model_files()).string());
 }
 
 }  // namespace

@@ -25,9 +25,10 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
   return entries;
 }
 
-bool is_below(const fs::path& path, const fs::path& directory) {
-  const auto relative = path.lexically_relative(directory);
-  return !relative.empty() && *relative.begin() != "..";
+// Whether it is a file of the model itself.
+bool is_model_file(const fs::path& path, const fs::path& model_files) {
+  const auto relative = path.lexically_relative(model_files);
+  return !relative.empty() && *relative.begin() != ".." && !is_local_metadata(relative.string());
 }
 
 }  // namespace
@@ -36,12 +37,13 @@ bool is_below(const fs::path& path, const fs::path& directory) {
 FoundContent::FoundContent(const Layout& layout) {
   std::error_code problem;
   m_model_files = fs::weakly_canonical(layout.model_files(), problem);
-  m_local_cache = fs::weakly_canonical(layout.local_cache(), problem);
   for (const auto& root : {layout.mount(), layout.hf_cache()}) {
     look_into_caches(root);
     look_into_caches(root / "hub");
   }
-  look_into_local_cache(layout.local_cache() / "download");
+  for (const auto& cache : Layout::k_local_caches) {
+    look_into_local_cache(layout.model_files() / cache / "download");
+  }
 }
 
 void FoundContent::look_into_caches(const fs::path& root) {
@@ -89,7 +91,7 @@ std::vector<fs::path> FoundContent::candidates(const FileIdentity& file) const {
     std::error_code problem;
     const fs::path real = fs::canonical(path, problem);
     struct stat status {};
-    const bool ours = is_below(real, m_model_files) && !is_below(real, m_local_cache);
+    const bool ours = is_model_file(real, m_model_files);
     if (!problem && !ours && ::stat(real.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
         static_cast<std::uint64_t>(status.st_size) == file.size &&
         std::find(result.begin(), result.end(), real) == result.end()) {

@@ -29,8 +29,8 @@ constexpr std::string_view k_cache_tag =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# made by nai-model-processor in the manner of huggingface_hub\n";
 
-std::string metadata_path(std::string_view path) {
-  return fmt::format("{}/download/{}{}", Layout::k_local_cache, path, k_suffix);
+std::string metadata_path(std::string_view cache, std::string_view path) {
+  return fmt::format("{}/download/{}{}", cache, path, k_suffix);
 }
 
 // It is believed as long as the file's modification time, which is by the server's clock, is not
@@ -54,8 +54,9 @@ void put_text(const Layout& layout, const std::string& path, std::string_view te
 }
 
 // Locks stay: another process may be waiting at one.
-void remove_others(const Layout& layout, const std::set<std::string>& wanted) {
-  const auto root = layout.local_cache() / "download";
+void remove_others(const Layout& layout, std::string_view cache,
+                   const std::set<std::string>& wanted) {
+  const auto root = layout.model_files() / cache / "download";
   std::error_code problem;
   std::filesystem::recursive_directory_iterator entries(root, problem);
   for (const std::filesystem::recursive_directory_iterator end; !problem && entries != end;
@@ -75,6 +76,22 @@ bool fits(const RecordedFile& file) {
   return is_entity_tag(file.digest) && name + k_suffix.size() <= k_max_name;
 }
 
+void write_cache(const Layout& layout, const std::string& cache, std::string_view commit,
+                 const std::vector<RecordedFile>& files) {
+  put_text(layout, cache + "/CACHEDIR.TAG", k_cache_tag);
+  put_text(layout, cache + "/.gitignore", "*");
+  std::set<std::string> wanted;
+  for (const RecordedFile& file : files) {
+    wanted.insert(metadata_path(cache, file.path));
+  }
+  remove_others(layout, cache, wanted);
+  for (const RecordedFile& file : files) {
+    if (fits(file)) {
+      put_text(layout, metadata_path(cache, file.path), metadata_text(commit, file));
+    }
+  }
+}
+
 }  // namespace
 
 void write_local_metadata(const Layout& layout, std::string_view commit,
@@ -85,26 +102,16 @@ void write_local_metadata(const Layout& layout, std::string_view commit,
   if (!is_commit(commit) || in_the_way) {
     return;
   }
-  const std::string cache(Layout::k_local_cache);
-  put_text(layout, cache + "/CACHEDIR.TAG", k_cache_tag);
-  put_text(layout, cache + "/.gitignore", "*");
-  std::set<std::string> wanted;
-  for (const RecordedFile& file : files) {
-    if (fits(file)) {
-      wanted.insert(metadata_path(file.path));
-    }
-  }
-  remove_others(layout, wanted);
-  for (const RecordedFile& file : files) {
-    if (fits(file)) {
-      put_text(layout, metadata_path(file.path), metadata_text(commit, file));
-    }
+  for (const std::string_view cache : Layout::k_local_caches) {
+    write_cache(layout, std::string(cache), commit, files);
   }
 }
 
 bool is_local_metadata(std::string_view path) {
-  return path.starts_with(Layout::k_local_cache) &&
-         path.substr(Layout::k_local_cache.size()).starts_with('/');
+  return std::any_of(Layout::k_local_caches.begin(), Layout::k_local_caches.end(),
+                     [&](std::string_view cache) {
+                       return path.starts_with(cache) && path.substr(cache.size()).starts_with('/');
+                     });
 }
 
 bool is_commit(std::string_view revision) {

@@ -104,6 +104,7 @@ TEST_CASE("after a download, model-files is an up-to-date local_dir of huggingfa
 
   SECTION("again, after somebody removed it") {
     fs::remove_all(job.model_file(".cache"));
+    fs::remove_all(job.model_file(".huggingface"));
     REQUIRE(job.run().exit_status == 0);
     CHECK(is_up_to_date(job, "config.json", commit, bench.sha1_of_config()));
   }
@@ -125,6 +126,7 @@ TEST_CASE("no metadata where it is not wanted, and a warning where it cannot be 
     CHECK(result.exit_status == 0);
     CHECK(result.err.empty());
     CHECK_FALSE(fs::exists(job.model_file(".cache")));
+    CHECK_FALSE(fs::exists(job.model_file(".huggingface")));
   }
   SECTION("something in the way") {
     write_file(job.model_file(".cache"), "a file");

@@ -128,7 +128,8 @@ std::vector<std::string> World::wrong_files(const test::Job& job) const {
     // Names that NFS gives to removed files that are still open.
     const bool silly = entry.path().filename().string().starts_with(".nfs");
     // What huggingface_hub looks for is checked elsewhere, and holds no content.
-    const bool metadata = path.starts_with(".cache/huggingface/");
+    const bool metadata =
+        path.starts_with(".cache/huggingface/") || path.starts_with(".huggingface/");
     if (!directory && !silly && !metadata && !belongs(job, path)) {
       wrong.push_back(path);
     }

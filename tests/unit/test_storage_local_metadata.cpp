@@ -47,8 +47,12 @@ TEST_CASE("Metadata tells commit, entity tag and a time that the file is not lat
         std::string(k_commit) + "\n" + k_sha256 + "\n1700000001.0\n");
   CHECK(test::read_file(fixture.metadata("sub/config.json")) ==
         std::string(k_commit) + "\n" + k_sha1 + "\n1700000000.0\n");
-  CHECK(test::read_file(fixture.layout.local_cache() / ".gitignore") == "*");
-  CHECK(test::read_file(fixture.layout.local_cache() / "CACHEDIR.TAG")
+  // Where 0.23 looks.
+  CHECK(test::read_file(fixture.layout.model_files() /
+                        ".huggingface/download/sub/config.json.metadata") ==
+        std::string(k_commit) + "\n" + k_sha1 + "\n1700000000.0\n");
+  CHECK(test::read_file(fixture.layout.model_files() / ".cache/huggingface" / ".gitignore") == "*");
+  CHECK(test::read_file(fixture.layout.model_files() / ".cache/huggingface" / "CACHEDIR.TAG")
             .starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
   struct stat status {};
   REQUIRE(::stat(fixture.metadata("sub/config.json").c_str(), &status) == 0);
@@ -61,7 +65,7 @@ TEST_CASE("Metadata of other files and unfinished downloads go, everything else 
   const auto kept = file("kept.json", "git-sha1:" + k_sha1, 1);
   test::write_file(fixture.metadata("gone.json"), "x\ny\n1\n");
   test::write_file(fixture.metadata("kept.json"), "old");
-  const auto download = fixture.layout.local_cache() / "download";
+  const auto download = fixture.layout.model_files() / ".cache/huggingface/download";
   test::write_file(download / "AbC=.aa.incomplete", "half");
   test::write_file(download / "kept.json.lock", "");
   storage::write_local_metadata(fixture.layout, k_commit, {kept});

@@ -43,7 +43,6 @@ class FoundContent {
   void note(const std::filesystem::path& path);
 
   std::filesystem::path m_model_files;
-  std::filesystem::path m_local_cache;
   std::multimap<std::string, std::filesystem::path, std::less<>> m_by_tag;
   std::vector<std::filesystem::path> m_snapshots;
 };

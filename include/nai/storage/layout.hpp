@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -16,9 +17,9 @@ class Layout {
   // What is served: only verified files, ever.
   [[nodiscard]] std::filesystem::path model_files() const { return m_mount / "model-files"; }
   [[nodiscard]] std::filesystem::path model_file(std::string_view path) const;
-  // What huggingface_hub keeps beside the files of a local directory.
-  static constexpr std::string_view k_local_cache = ".cache/huggingface";
-  [[nodiscard]] std::filesystem::path local_cache() const { return model_files() / k_local_cache; }
+  // Where huggingface_hub keeps what it knows of a local directory: 0.23, and all after it.
+  static constexpr std::array<std::string_view, 2> k_local_caches{".huggingface",
+                                                                  ".cache/huggingface"};
   // Work in progress, and a hub cache that is to stay; else removed at the end of a successful run.
   [[nodiscard]] std::filesystem::path hf_cache() const { return m_mount / "hf_cache"; }
   [[nodiscard]] std::filesystem::path work() const { return hf_cache() / "work"; }

@@ -9,11 +9,12 @@
 
 namespace nai::storage {
 
-// What huggingface_hub, from 0.23 on, would keep of `files` below model-files/.cache/huggingface if
-// it had downloaded them as a local directory; with it, it takes them for up to date and fetches
-// nothing. What belongs to other files, and unfinished downloads, is removed. `files` are in place
-// and verified; `commit` is a full one, else nothing is done. Not synced: whoever finds it torn
-// checks the files themselves. Blocks. Throws Error{storage or no_space}.
+// What huggingface_hub, from 0.23 on, would keep of `files` below model-files
+// (Layout::k_local_caches) if it had downloaded them as a local directory; with it, it takes them
+// for up to date and fetches nothing. What belongs to other files, and unfinished downloads, is
+// removed. `files` are in place and verified; `commit` is a full one, else nothing is done. Not
+// synced: whoever finds it torn checks the files themselves. Blocks. Throws Error{storage or
+// no_space}.
 void write_local_metadata(const Layout& layout, std::string_view commit,
                           const std::vector<RecordedFile>& files);
 
