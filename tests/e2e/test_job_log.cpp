@@ -20,7 +20,7 @@ mock::Repository small_model(const std::string& id) {
   repository.id = id;
   repository.add_commit(
       {mock::regular_file("config.json", "{\"model_type\": \"llama\"}"),
-       mock::lfs_file("model.safetensors", mock::Content::generated(1, 3'000'000)),
+       mock::lfs_file("model.bin", mock::Content::generated(1, 3'000'000)),
        mock::lfs_file("original/consolidated.00.pth", mock::Content::generated(2, 1'000'000))},
       "main", k_commit);
   return repository;
