@@ -98,6 +98,8 @@ struct Config {
   std::chrono::seconds stall_timeout{};
 
   std::filesystem::path output_mount;
+  bool local_metadata = true;  // what huggingface_hub keeps of a local directory
+  bool keep_hub_cache = false;
   transfer::Options transfer = {};
   storage::VolumeLockOptions lock = {};
   OutputConfig output = {};

@@ -45,4 +45,8 @@ std::filesystem::path Layout::journal(std::string_view path) const {
   return work() / (work_name(path) + ".journal");
 }
 
+std::filesystem::path Layout::borrowed(std::string_view path) const {
+  return work() / (work_name(path) + ".found");
+}
+
 }  // namespace nai::storage

@@ -195,16 +195,20 @@ std::size_t Volume::finish(Record record, const std::vector<std::string>& paths)
   return removed;
 }
 
-bool Volume::remove_hf_cache() {
+bool Volume::remove_hf_cache() { return remove_completely(m_layout.hf_cache()); }
+
+void Volume::remove_work() { static_cast<void>(remove_completely(m_layout.work())); }
+
+bool Volume::remove_completely(const std::filesystem::path& directory) {
   // Let go of the published log first: NFS keeps the name of an open file.
   m_inventory.reset();
   std::error_code problem;
-  const bool existed = std::filesystem::remove_all(m_layout.hf_cache(), problem) > 0;
+  const bool existed = std::filesystem::remove_all(directory, problem) > 0;
   if (problem) {
     m_log.warning("hf_cache_kept",
                   fmt::format("cannot remove {} completely: {}; it does no harm and can be deleted",
-                              m_layout.hf_cache().string(), problem.message()),
-                  {{"path", m_layout.hf_cache().string()}, {"reason", problem.message()}});
+                              directory.string(), problem.message()),
+                  {{"path", directory.string()}, {"reason", problem.message()}});
   }
   return existed;
 }

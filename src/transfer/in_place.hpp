@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -33,5 +34,11 @@ struct Reading {
 // Whether that is the right one, and the size too. False also when stopped.
 [[nodiscard]] bool matches_in_place(const storage::Volume& volume,
                                     const storage::FileIdentity& file, const Reading& reading);
+
+// Publishes the file from what other programs left on the volume, if anything of that has the right
+// checksum; what cannot be read counts as wrong. False also when stopped. Throws Error{storage,
+// no_space or volume_busy}.
+[[nodiscard]] bool take_over(storage::Volume& volume, const storage::FileIdentity& file,
+                             const Reading& reading, util::Log& log);
 
 }  // namespace nai::transfer

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <nai/storage/local_metadata.hpp>
 #include <nai/storage/record.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/transfer/verification.hpp>
@@ -280,7 +281,8 @@ void Verify::find_extra(const Expectation& expected) {
     auto path = entries->path().lexically_relative(root).string();
     // What NFS keeps of removed files that are still open.
     const bool is_leftover = entries->path().filename().string().starts_with(".nfs");
-    if (!is_directory && !is_leftover && !known.contains(path)) {
+    if (!is_directory && !is_leftover && !known.contains(path) &&
+        !storage::is_local_metadata(path)) {
       m_extra.push_back(std::move(path));
     }
   }
