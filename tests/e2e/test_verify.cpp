@@ -230,3 +230,28 @@ TEST_CASE("a file that has another name too is repaired whole") {
   CHECK(same_content(job.model_file("model.safetensors"), weights));
   CHECK(read_file(other) == damaged);
 }
+
+TEST_CASE("the repair of a NIM's volume stays with the recorded image when its tag moved on") {
+  mock::NimService service;
+  for (auto& model : ngc_models(3'000'000)) {
+    service.add(std::move(model));
+  }
+  auto image = nim_image(manifest_v1());
+  const std::string recorded = service.add(image);
+  NimJob job(service);
+  job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
+  REQUIRE(job.run().exit_status == 0);
+  image.environment.emplace_back("NEWER=1");
+  REQUIRE(service.add(image) != recorded);
+
+  const auto weights =
+      job.reader().get(k_ngc_model, k_weights_version, "model-00001-of-00002.safetensors");
+  REQUIRE(weights);
+  flip_a_bit(std::filesystem::canonical(*weights), 1234);
+  const auto repaired = job.run({"verify", "--repair"});
+  INFO(repaired.out << repaired.err);
+  CHECK(repaired.exit_status == 0);
+  const auto record = nlohmann::json::parse(read_file(job.mount() / ".nai/record.json"));
+  CHECK(record.at("revision").get<std::string>().find(recorded) != std::string::npos);
+  CHECK(job.run({"verify"}).exit_status == 0);
+}

@@ -368,6 +368,8 @@ int Verify::repair(const Expectation& expected) {
   Config config = m_config;
   if (config.provider == Provider::hugging_face) {
     config.revision = expected.revision;
+  } else {
+    config.image_digest = expected.revision;
   }
   return run_download(config, m_session);
 }
