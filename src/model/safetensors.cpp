@@ -38,7 +38,9 @@ struct Range {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 
-  friend auto operator<=>(const Range&, const Range&) = default;
+  friend bool operator<(const Range& a, const Range& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  }
 };
 
 // One entry of the header.

@@ -28,13 +28,16 @@ constexpr std::size_t k_buffer_bytes = std::size_t{1} << 20U;
 
 // A file, and what its pieces told so far.
 struct Subject {
+  Subject(storage::FileIdentity identity, storage::DigestTrail states)
+      : file(std::move(identity)), trail(std::move(states)) {}
+
   storage::FileIdentity file;
   storage::DigestTrail trail;
   VerifiedFile result = {};
   std::atomic<std::size_t> pieces_left{0};
-  std::mutex mutex = {};
-  std::vector<util::ByteRange> damaged = {};  // guarded by mutex
-  std::string error = {};                     // likewise
+  std::mutex mutex;
+  std::vector<util::ByteRange> damaged;  // guarded by mutex
+  std::string error;                     // likewise
 };
 
 // What one thread reads in one go: from one known state of the checksum to the next, or to the end.
