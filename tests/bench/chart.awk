@@ -10,7 +10,7 @@ function median(list, n, v, i, j, t) {
 }
 BEGIN {
   FS = "\t"
-  columns = split("ours rclone rclone+sha256 aria2 aria2+sha256 curl axel huggingface.js", client, " ")
+  columns = split("ours rclone rclone+sha256 aria2 aria2+sha256 curl curl+sha256 axel huggingface.js", client, " ")
 }
 {
   row = $1 " " $2

@@ -12,5 +12,5 @@ set ylabel "wall time, ours = 1 (lower is faster)"
 set yrange [0:6]  # what is higher is cut off
 set grid y lc rgb "#dddddd"
 set xtics nomirror
-array colour[8] = ["#1b7837", "#2166ac", "#92c5de", "#b2182b", "#f4a582", "#762a83", "#bf812d", "#666666"]
-plot for [i=2:9] data using i:xtic(1) title columnheader(i) noenhanced lc rgb colour[i-1]
+array colour[9] = ["#1b7837", "#2166ac", "#92c5de", "#b2182b", "#f4a582", "#762a83", "#c2a5cf", "#bf812d", "#666666"]
+plot for [i=2:10] data using i:xtic(1) title columnheader(i) noenhanced lc rgb colour[i-1]
