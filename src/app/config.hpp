@@ -74,7 +74,8 @@ struct Config {
   // "org/name" for the Hub, the image reference as given for NIM. Empty only for commands that can
   // do without.
   std::string repository;
-  std::string revision;  // empty: the default branch
+  std::string image_digest;  // of an image; not a setting: a repair follows what is recorded
+  std::string revision;      // empty: the default branch
   std::string model_name;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
@@ -98,6 +99,8 @@ struct Config {
   std::chrono::seconds stall_timeout{};
 
   std::filesystem::path output_mount;
+  bool local_metadata = true;  // what huggingface_hub keeps of a local directory
+  bool keep_hub_cache = false;
   transfer::Options transfer = {};
   storage::VolumeLockOptions lock = {};
   OutputConfig output = {};

@@ -78,10 +78,23 @@ void ManifestStore::save(const std::string& name, std::string_view text) {
   }
 }
 
+namespace {
+
+// A tag may have moved on since; a digest says the same for ever.
+std::string image_of(const Config& config) {
+  if (config.image_digest.empty()) {
+    return config.repository;
+  }
+  const std::string& named = config.repository;
+  return named.substr(0, named.find('@')) + "@" + config.image_digest;
+}
+
+}  // namespace
+
 std::unique_ptr<source::NimSource> make_nim(const Config& config, http::Client& client,
                                             util::Clock& clock, Console& console,
                                             source::TextStore& store) {
-  return source::make_nim_source({.image = config.repository,
+  return source::make_nim_source({.image = image_of(config),
                                   .platform = config.platform,
                                   .ngc_key = config.ngc_key.value,
                                   .registry_user = config.registry_user,

@@ -109,6 +109,16 @@ std::string set_model_name(std::string& target, std::string_view value) {
   return {};
 }
 
+std::string set_boolean(bool& target, std::string_view value) {
+  const std::string word = util::to_lower(value);
+  const bool yes = word == "true" || word == "1" || word == "yes" || word == "on";
+  if (!yes && word != "false" && word != "0" && word != "no" && word != "off") {
+    return "true or false";
+  }
+  target = yes;
+  return {};
+}
+
 std::string add_patterns(std::vector<std::string>& target, std::string_view value) {
   constexpr std::string_view k_accepted = R"(patterns such as *.json,*.txt or ["*.json", "*.txt"])";
   if (!is_json_list(value)) {

@@ -26,6 +26,8 @@ namespace nai::app {
 [[nodiscard]] std::string set_path(std::filesystem::path& target, std::string_view value);
 [[nodiscard]] std::string set_revision(std::string& target, std::string_view value);
 [[nodiscard]] std::string set_model_name(std::string& target, std::string_view value);
+// true or false, and the other words that huggingface_hub takes for them.
+[[nodiscard]] std::string set_boolean(bool& target, std::string_view value);
 // Adds the patterns of a JSON list or of a comma separated one.
 [[nodiscard]] std::string add_patterns(std::vector<std::string>& target, std::string_view value);
 

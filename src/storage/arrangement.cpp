@@ -22,23 +22,12 @@ namespace nai::storage {
 
 namespace {
 
-constexpr std::size_t k_max_text_bytes = std::size_t{64} * 1024;
-
 // Empty when there is no symbolic link.
 std::optional<std::string> read_link(const std::filesystem::path& path) {
   std::array<char, PATH_MAX> target{};
   const auto length = ::readlink(path.c_str(), target.data(), target.size());
   return length < 0 ? std::nullopt
                     : std::optional(std::string(target.data(), static_cast<std::size_t>(length)));
-}
-
-std::optional<std::string> read_text(const std::filesystem::path& path) {
-  const auto status = util::stat_path(path);
-  if (!status || !S_ISREG(status->st_mode) ||
-      static_cast<std::uint64_t>(status->st_size) > k_max_text_bytes) {
-    return std::nullopt;
-  }
-  return util::read_small_file(path, k_max_text_bytes);
 }
 
 bool leads_to_file(const std::filesystem::path& link) {

@@ -37,8 +37,16 @@ std::filesystem::path Layout::partial(std::string_view path) const {
   return work() / (work_name(path) + ".part");
 }
 
+std::filesystem::path Layout::digest_trail(std::string_view path) const {
+  return digest_trails() / (work_name(path) + ".states");
+}
+
 std::filesystem::path Layout::journal(std::string_view path) const {
   return work() / (work_name(path) + ".journal");
+}
+
+std::filesystem::path Layout::borrowed(std::string_view path) const {
+  return work() / (work_name(path) + ".found");
 }
 
 }  // namespace nai::storage

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model_directory.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <vector>
 
 #include <nai/util/file.hpp>
@@ -48,6 +50,16 @@ bool parents_are_directories(const std::filesystem::path& root, std::string_view
     }
   }
   return true;
+}
+
+std::optional<std::string> read_text(const std::filesystem::path& path) {
+  constexpr std::size_t k_max_text_bytes = std::size_t{64} * 1024;
+  const auto status = util::stat_path(path);
+  if (!status || !S_ISREG(status->st_mode) ||
+      static_cast<std::uint64_t>(status->st_size) > k_max_text_bytes) {
+    return std::nullopt;
+  }
+  return util::read_small_file(path, k_max_text_bytes);
 }
 
 }  // namespace nai::storage

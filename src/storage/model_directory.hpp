@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace nai::storage {
@@ -18,5 +20,8 @@ void remove_empty_parents(const std::filesystem::path& root, std::string_view pa
 // True when `root`/`path` can be reached without passing a symbolic link or a non-directory.
 [[nodiscard]] bool parents_are_directories(const std::filesystem::path& root,
                                            std::string_view path);
+
+// A regular file of at most 64 KiB; empty when nothing of that kind is there.
+[[nodiscard]] std::optional<std::string> read_text(const std::filesystem::path& path);
 
 }  // namespace nai::storage

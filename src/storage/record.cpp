@@ -54,6 +54,26 @@ void add_arrangement(nlohmann::json& json, const Arrangement& arrangement) {
   }
 }
 
+// What an older program wrote has none.
+std::vector<RecordedFinding> findings_from_json(const nlohmann::json& json) {
+  std::vector<RecordedFinding> findings;
+  const nlohmann::json* list = util::member(json, "findings");
+  for (const nlohmann::json& entry :
+       list != nullptr && list->is_array() ? *list : nlohmann::json::array()) {
+    findings.push_back({util::string_member(entry, "path").value_or(""),
+                        util::string_member(entry, "problem").value_or("")});
+  }
+  return findings;
+}
+
+nlohmann::json to_json(const std::vector<RecordedFinding>& findings) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const RecordedFinding& finding : findings) {
+    list.push_back({{"path", finding.path}, {"problem", finding.problem}});
+  }
+  return list;
+}
+
 // Empty and a reason when the text is no record of ours.
 std::optional<Record> parse_record(std::string_view text, std::string& problem) {
   const auto json = util::parse_json(text, &problem);
@@ -76,7 +96,8 @@ std::optional<Record> parse_record(std::string_view text, std::string& problem) 
                 .program = text_of("program"),
                 .completed_at = text_of("completed_at"),
                 .files = {},
-                .arrangement = arrangement_from_json(*json)};
+                .arrangement = arrangement_from_json(*json),
+                .findings = findings_from_json(*json)};
   const nlohmann::json* files = util::member(*json, "files");
   if (files == nullptr || !files->is_array()) {
     problem = "it has no list of files";
@@ -145,7 +166,8 @@ void save_record(const std::filesystem::path& path, const Record& record) {
                          {"model_name", record.model_name},
                          {"program", record.program},
                          {"completed_at", record.completed_at},
-                         {"files", std::move(files)}};
+                         {"files", std::move(files)},
+                         {"findings", to_json(record.findings)}};
   add_arrangement(json, record.arrangement);
   util::replace_file(path, json.dump(1) + "\n");
 }

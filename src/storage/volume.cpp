@@ -44,6 +44,20 @@ std::vector<std::string> with_texts(std::vector<std::string> paths,
   return paths;
 }
 
+// Those of files that do not belong any more.
+void remove_old_trails(const Layout& layout, const std::vector<std::string>& paths) {
+  std::set<std::filesystem::path> wanted;
+  for (const std::string& path : paths) {
+    wanted.insert(layout.digest_trail(path));
+  }
+  std::error_code problem;
+  for (const auto& entry : std::filesystem::directory_iterator(layout.digest_trails(), problem)) {
+    if (!wanted.contains(entry.path())) {
+      std::filesystem::remove(entry.path(), problem);
+    }
+  }
+}
+
 }  // namespace
 
 Volume::Volume(std::filesystem::path mount, util::Log& log)
@@ -148,10 +162,16 @@ std::unique_ptr<PartialFile> Volume::open_partial(const FileIdentity& file, bool
   return PartialFile::open(m_layout, file, journaled, m_log, m_may_write);
 }
 
-void Volume::publish(PartialFile& partial) {
-  inventory().clear_way(partial.identity().path);
+void Volume::publish(PartialFile& partial, const DigestTrail& trail) {
+  const FileIdentity& file = partial.identity();
+  inventory().clear_way(file.path);
   partial.publish(m_layout);
-  inventory().add(partial.identity());
+  inventory().add(file);
+  try {
+    trail.save(m_layout.digest_trail(file.path));
+  } catch (const util::Error& error) {
+    m_log.debug("digests_not_kept", error.what());
+  }
 }
 
 std::size_t Volume::finish(Record record, const std::vector<std::string>& paths) {
@@ -171,19 +191,24 @@ std::size_t Volume::finish(Record record, const std::vector<std::string>& paths)
   save_record(m_layout.record(), record);
   std::error_code ignored;
   std::filesystem::remove(m_layout.superseded_record(), ignored);
+  remove_old_trails(m_layout, paths);
   return removed;
 }
 
-bool Volume::remove_hf_cache() {
+bool Volume::remove_hf_cache() { return remove_completely(m_layout.hf_cache()); }
+
+void Volume::remove_work() { static_cast<void>(remove_completely(m_layout.work())); }
+
+bool Volume::remove_completely(const std::filesystem::path& directory) {
   // Let go of the published log first: NFS keeps the name of an open file.
   m_inventory.reset();
   std::error_code problem;
-  const bool existed = std::filesystem::remove_all(m_layout.hf_cache(), problem) > 0;
+  const bool existed = std::filesystem::remove_all(directory, problem) > 0;
   if (problem) {
     m_log.warning("hf_cache_kept",
                   fmt::format("cannot remove {} completely: {}; it does no harm and can be deleted",
-                              m_layout.hf_cache().string(), problem.message()),
-                  {{"path", m_layout.hf_cache().string()}, {"reason", problem.message()}});
+                              directory.string(), problem.message()),
+                  {{"path", directory.string()}, {"reason", problem.message()}});
   }
   return existed;
 }

@@ -17,10 +17,12 @@ using namespace std::chrono_literals;
 
 // New connections need their handshakes before they count.
 constexpr auto k_settling = 250ms;
-// A measurement takes this long, a clear collapse shows sooner.
+// A measurement takes this long; a clear case shows sooner.
 constexpr auto k_window = 500ms;
-constexpr auto k_collapse_window = 200ms;
+constexpr auto k_clear_window = 200ms;
+// Against what the connections before brought, and against what as many times more would bring.
 constexpr double k_collapsed = 0.6;
+constexpr double k_in_proportion = 0.85;
 // Twice the connections must bring at least this much more; other steps in proportion.
 constexpr double k_worthwhile_gain = 0.15;
 // After all has been tried, the network may have changed.
@@ -65,11 +67,11 @@ std::string Concurrency::observe(const Sample& sample) {
     return {};
   }
   const auto measured = sample.time - m_window.time;
-  if (measured < k_collapse_window) {
+  if (measured < k_clear_window) {
     return {};
   }
   const double rate = rate_since_window(sample);
-  if (m_phase == Phase::growing && m_good_rate > 0 && rate < k_collapsed * m_good_rate) {
+  if (m_phase == Phase::growing && is_clear(rate)) {
     return judge_growth(sample, rate);
   }
   if (measured < k_window) {
@@ -89,6 +91,12 @@ std::string Concurrency::observe(const Sample& sample) {
 double Concurrency::rate_since_window(const Sample& sample) const {
   return static_cast<double>(sample.bytes - m_window.bytes) /
          std::max(seconds(sample.time - m_window.time), 1e-3);
+}
+
+bool Concurrency::is_clear(double rate) const {
+  const double proportion = static_cast<double>(m_target) / static_cast<double>(m_good);
+  return m_good_rate > 0 &&
+         (rate < k_collapsed * m_good_rate || rate > k_in_proportion * proportion * m_good_rate);
 }
 
 std::string Concurrency::back_off(const Sample& sample) {

@@ -42,6 +42,8 @@ class Concurrency {
  private:
   enum class Phase { holding, growing, shrinking };
 
+  // Whether a short measurement is enough to tell what more connections bring.
+  [[nodiscard]] bool is_clear(double rate) const;
   [[nodiscard]] std::string back_off(const Sample& sample);
   [[nodiscard]] std::string judge_growth(const Sample& sample, double rate);
   [[nodiscard]] std::string judge_shrinking(const Sample& sample, double rate);

@@ -12,7 +12,8 @@ FileTransfer::FileTransfer(storage::FileIdentity identity, BlockPool& pool, Prog
       m_progress(progress),
       m_shown(progress.files.add(m_identity.path, m_identity.size)),
       m_recorded(m_identity.digest.algorithm(), m_identity.size),
-      m_hasher(m_recorded) {}
+      m_hasher(m_recorded),
+      m_trail(m_identity) {}
 
 void FileTransfer::open(storage::Volume& volume, bool journaled) {
   const std::scoped_lock partial_lock(m_partial_mutex);
@@ -24,6 +25,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled) {
   m_shown->bytes_present = m_partial->present().total_bytes();
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_trail.follow(m_hasher);
 }
 
 FileTransfer::Next FileTransfer::begin() {
@@ -127,6 +129,7 @@ FileTransfer::Next FileTransfer::catch_up(std::span<std::byte> buffer,
 
 void FileTransfer::hash(std::span<const std::byte> data) {
   m_hasher.update(data);
+  m_trail.follow(m_hasher);
   m_progress.bytes_hashed += data.size();
 }
 
@@ -134,7 +137,7 @@ digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
 
 void FileTransfer::publish(storage::Volume& volume) {
   const std::scoped_lock lock(m_partial_mutex);
-  volume.publish(*m_partial);
+  volume.publish(*m_partial, m_trail);
   m_partial.reset();
 }
 
@@ -146,6 +149,7 @@ void FileTransfer::reset() {
   const std::scoped_lock lock(m_mutex);
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_trail.clear();
   m_early.clear();
   m_baton_taken = false;
 }

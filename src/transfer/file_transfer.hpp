@@ -86,9 +86,10 @@ class FileTransfer {
   mutable std::mutex m_mutex;  // guards the members below
   bool m_baton_taken = false;
   std::map<std::uint64_t, EarlyBlock> m_early;  // by offset
-  digest::Hasher m_recorded;   // the checksum at the last point where the baton was passed on
-  digest::Hasher m_hasher;     // moved by the holder of the baton only
-  std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other
+  digest::Hasher m_recorded;     // the checksum at the last point where the baton was passed on
+  digest::Hasher m_hasher;       // moved by the holder of the baton only
+  storage::DigestTrail m_trail;  // likewise
+  std::mutex m_partial_mutex;    // opening, syncing and publishing exclude each other
   std::unique_ptr<storage::PartialFile> m_partial;
 };
 

@@ -60,38 +60,48 @@ void Files::begin(const std::vector<PendingFile>& pending) {
 
 void Files::begin_file(const PendingFile& pending) {
   const source::Artifact& artifact = m_manifest.artifacts[pending.index];
-  const storage::Layout& layout = m_context.volume.layout();
-  if (pending.state == storage::FileState::candidate) {
-    check_in_place(pending.index);
-  } else if (artifact.size == 0 || util::stat_path(layout.journal(artifact.path))) {
+  storage::Volume& volume = m_context.volume;
+  if (pending.state == storage::FileState::candidate ||
+      !volume.found_content().candidates(identity_of(artifact)).empty()) {
+    check_found(pending);
+  } else if (artifact.size == 0 || util::stat_path(volume.layout().journal(artifact.path))) {
     resume(pending.index);
   } else {
     m_scheduler.add(pending.index, artifact.size, {{0, artifact.size}});
   }
 }
 
-void Files::check_in_place(std::size_t index) {
-  m_verifier.post([this, index](std::span<std::byte> buffer, const std::stop_token& stop) {
+void Files::check_found(const PendingFile& pending) {
+  m_verifier.post([this, pending](std::span<std::byte> buffer, const std::stop_token& stop) {
     const auto note = [this](std::size_t bytes) { m_progress.bytes_hashed += bytes; };
-    m_scheduler.guarded([&] { adopt_or_fetch(index, {buffer, note, stop}); });
+    m_scheduler.guarded([&] { adopt_or_fetch(pending, {buffer, note, stop}); });
   });
 }
 
 // A file that nobody vouches for is read; what has the right checksum stays, whoever put it there.
-void Files::adopt_or_fetch(std::size_t index, const Reading& reading) {
-  const auto identity = identity_of(m_manifest.artifacts[index]);
-  const bool right = matches_in_place(m_context.volume, identity, reading);
+bool Files::adopt(const PendingFile& pending, const Reading& reading) {
+  const auto identity = identity_of(m_manifest.artifacts[pending.index]);
+  if (pending.state == storage::FileState::candidate &&
+      matches_in_place(m_context.volume, identity, reading)) {
+    m_context.volume.inventory().add(identity);
+    return true;
+  }
+  return take_over(m_context.volume, identity, reading, m_context.log);
+}
+
+void Files::adopt_or_fetch(const PendingFile& pending, const Reading& reading) {
+  const bool right = adopt(pending, reading);
   if (reading.stop.stop_requested()) {
     return;
   }
   if (!right) {
-    resume(index);
+    resume(pending.index);
     return;
   }
-  m_context.volume.inventory().add(identity);
-  m_progress.bytes_present += identity.size;
-  m_progress.bytes_reused += identity.size;
-  finished(index);
+  const std::uint64_t size = m_manifest.artifacts[pending.index].size;
+  m_progress.bytes_present += size;
+  m_progress.bytes_reused += size;
+  finished(pending.index);
 }
 
 FilePtr Files::open(std::size_t index) {

@@ -52,8 +52,9 @@ class Files {
 
  private:
   void begin_file(const PendingFile& pending);
-  void check_in_place(std::size_t index);
-  void adopt_or_fetch(std::size_t index, const Reading& reading);
+  void check_found(const PendingFile& pending);
+  [[nodiscard]] bool adopt(const PendingFile& pending, const Reading& reading);
+  void adopt_or_fetch(const PendingFile& pending, const Reading& reading);
   void resume(std::size_t index);
   void complete(std::size_t index, const FilePtr& file);
   void fetch_again(std::size_t index, const FilePtr& file);

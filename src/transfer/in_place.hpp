@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
 
-#include <nai/digest/digest.hpp>
+#include <nai/digest/hasher.hpp>
 #include <nai/storage/volume.hpp>
 
 namespace nai::transfer {
@@ -24,8 +26,19 @@ struct Reading {
                                                             const storage::FileIdentity& file,
                                                             const Reading& reading);
 
+// Reads on from where `hasher` stands until `end` of the file or its own end. False when there is
+// no file, and when stopped. Throws Error{storage}.
+[[nodiscard]] bool hash_in_place(const storage::Volume& volume, const storage::FileIdentity& file,
+                                 digest::Hasher& hasher, std::uint64_t end, const Reading& reading);
+
 // Whether that is the right one, and the size too. False also when stopped.
 [[nodiscard]] bool matches_in_place(const storage::Volume& volume,
                                     const storage::FileIdentity& file, const Reading& reading);
+
+// Publishes the file from what other programs left on the volume, if anything of that has the right
+// checksum; what cannot be read counts as wrong. False also when stopped. Throws Error{storage,
+// no_space or volume_busy}.
+[[nodiscard]] bool take_over(storage::Volume& volume, const storage::FileIdentity& file,
+                             const Reading& reading, util::Log& log);
 
 }  // namespace nai::transfer

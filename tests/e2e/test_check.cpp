@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -111,6 +112,29 @@ TEST_CASE("check finds nothing wrong where a download works, and leaves nothing 
   CHECK(std::filesystem::is_empty(job.mount()));
   CHECK(registry.content_bytes_served() <= 1);
   CHECK(registry.violations().empty());
+}
+
+TEST_CASE("check removes what a killed one left, and nothing else") {
+  mock::Registry registry(over_tls());
+  Job job(registry, "");
+  const auto make = [&](const std::string& name, const std::string& file, bool old) {
+    const auto directory = job.mount() / name;
+    std::filesystem::create_directory(directory);
+    write_file(directory / file, "x");
+    if (old) {
+      std::filesystem::last_write_time(
+          directory, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    return directory;
+  };
+  const auto left = make(".nai-check-abc123", "hard-link", true);
+  const auto young = make(".nai-check-abc124", "file", false);
+  const auto others = make(".nai-check-abc125", "mine", true);
+  const auto result = job.run({"check"});
+  INFO(result.out << result.err);
+  CHECK_FALSE(std::filesystem::exists(left));
+  CHECK(std::filesystem::exists(young / "file"));
+  CHECK(std::filesystem::exists(others / "mine"));
 }
 
 TEST_CASE("check as one JSON document") {

@@ -20,7 +20,7 @@ mock::Repository small_model(const std::string& id) {
   repository.id = id;
   repository.add_commit(
       {mock::regular_file("config.json", "{\"model_type\": \"llama\"}"),
-       mock::lfs_file("model.safetensors", mock::Content::generated(1, 3'000'000)),
+       mock::lfs_file("model.bin", mock::Content::generated(1, 3'000'000)),
        mock::lfs_file("original/consolidated.00.pth", mock::Content::generated(2, 1'000'000))},
       "main", k_commit);
   return repository;
@@ -54,7 +54,7 @@ TEST_CASE("the documented log of a successful import") {
             mount + "/hf_cache\n");
   CHECK(result.err.empty());
   CHECK(job.termination_message().empty());
-  CHECK(same_content(job.model_file("model.safetensors"), mock::Content::generated(1, 3'000'000)));
+  CHECK(same_content(job.model_file("model.bin"), mock::Content::generated(1, 3'000'000)));
   CHECK_FALSE(std::filesystem::exists(job.mount() / "hf_cache"));
   CHECK_FALSE(std::filesystem::exists(job.model_file("original")));
   CHECK(registry.violations().empty());
@@ -108,11 +108,10 @@ TEST_CASE("a second run on a complete volume asks for no content") {
 TEST_CASE("a run with another revision fetches only what differs and removes what is gone") {
   mock::Registry registry(over_tls());
   mock::Repository repository = small_model("org/model");
-  repository.add_commit(
-      {mock::regular_file("config.json", "{\"model_type\": \"llama\", \"v\": 2}"),
-       mock::lfs_file("model.safetensors", mock::Content::generated(1, 3'000'000)),
-       mock::lfs_file("extra.safetensors", mock::Content::generated(3, 500'000))},
-      "v2");
+  repository.add_commit({mock::regular_file("config.json", "{\"model_type\": \"llama\", \"v\": 2}"),
+                         mock::lfs_file("model.bin", mock::Content::generated(1, 3'000'000)),
+                         mock::lfs_file("extra.bin", mock::Content::generated(3, 500'000))},
+                        "v2");
   registry.add(repository);
   Job job(registry, "org/model");
   job.environment["REPO_VERSION"] = "v2";
@@ -122,6 +121,6 @@ TEST_CASE("a run with another revision fetches only what differs and removes wha
   REQUIRE(job.run().exit_status == 0);
   CHECK(registry.content_bytes_served() == 23);
   CHECK(read_file(job.model_file("config.json")) == "{\"model_type\": \"llama\"}");
-  CHECK(std::filesystem::exists(job.model_file("model.safetensors")));
-  CHECK_FALSE(std::filesystem::exists(job.model_file("extra.safetensors")));
+  CHECK(std::filesystem::exists(job.model_file("model.bin")));
+  CHECK_FALSE(std::filesystem::exists(job.model_file("extra.bin")));
 }

@@ -113,7 +113,7 @@ TEST_CASE("a signal saves the state, and the next run fetches only the rest") {
 TEST_CASE("a checkpoint for other content is discarded with one line that says why") {
   mock::Registry registry(paced());
   registry.add(mock::make_repository(
-      "org/model", {mock::lfs_file("model.safetensors", mock::Content::generated(1, 100 * k_mb))}));
+      "org/model", {mock::lfs_file("model.bin", mock::Content::generated(1, 100 * k_mb))}));
   const Job job(registry, "org/model");
   {
     auto process = job.start();
@@ -122,11 +122,11 @@ TEST_CASE("a checkpoint for other content is discarded with one line that says w
     process.wait();
   }
   const auto other = mock::Content::generated(2, 100 * k_mb);
-  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.safetensors", other)}));
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.bin", other)}));
   const auto result = job.run();
   CHECK(result.exit_status == 0);
-  CHECK_THAT(result.err, ContainsSubstring("discarding the checkpoint of model.safetensors: it is "
+  CHECK_THAT(result.err, ContainsSubstring("discarding the checkpoint of model.bin: it is "
                                            "for other content"));
   CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(same_content(job.model_file("model.safetensors"), other));
+  CHECK(same_content(job.model_file("model.bin"), other));
 }

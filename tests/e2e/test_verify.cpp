@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -173,5 +174,84 @@ TEST_CASE("verify of a NIM's volume, and its repair") {
   const auto repaired = job.run({"verify", "--repair"});
   INFO(repaired.out << repaired.err);
   CHECK(repaired.exit_status == 0);
+  CHECK(job.run({"verify"}).exit_status == 0);
+}
+
+TEST_CASE("verify tells where a large file is damaged, and its repair fetches hardly more") {
+  mock::Registry registry(over_tls());
+  const auto weights = mock::Content::generated(7, 200'000'000);
+  registry.add(mock::make_repository("org/large", {mock::lfs_file("model.safetensors", weights)}));
+  Job job(registry, "org/large");
+  REQUIRE(job.run().exit_status == 0);
+  const auto states = [&] {
+    const auto text =
+        read_file(std::filesystem::directory_iterator(job.mount() / ".nai/digests")->path());
+    return std::count(text.begin(), text.end(), '\n') - 1;
+  };
+  CHECK(states() >= 9);
+  flip_a_bit(job.model_file("model.safetensors"), 123'456'789);
+  registry.clear_log();
+
+  const auto found = job.run({"verify"});
+  INFO(found.out << found.err);
+  CHECK(found.exit_status == 5);
+  CHECK_THAT(found.out, ContainsSubstring("; damaged in bytes "));
+
+  SECTION("at once") {
+    const auto repaired = job.run({"verify", "--repair"});
+    INFO(repaired.out << repaired.err);
+    CHECK(repaired.exit_status == 0);
+    CHECK_THAT(repaired.out, ContainsSubstring("taken back: model.safetensors, to fetch "));
+  }
+  SECTION("after it was cut off") {
+    job.environment["MAX_RETRIES"] = "0";
+    registry.down(mock::Host::cdn);
+    CHECK(job.run({"verify", "--repair"}).exit_status == 75);
+    CHECK_FALSE(std::filesystem::exists(job.model_file("model.safetensors")));
+    registry.up(mock::Host::cdn);
+    CHECK(job.run().exit_status == 0);
+  }
+  CHECK(registry.content_bytes_served() < 40'000'000);
+  CHECK(same_content(job.model_file("model.safetensors"), weights));
+  CHECK(job.run({"verify"}).exit_status == 0);
+}
+
+TEST_CASE("a file that has another name too is repaired whole") {
+  mock::Registry registry(over_tls());
+  const auto weights = mock::Content::generated(7, 50'000'000);
+  registry.add(mock::make_repository("org/large", {mock::lfs_file("model.safetensors", weights)}));
+  const Job job(registry, "org/large");
+  REQUIRE(job.run().exit_status == 0);
+  const auto other = job.mount() / "other";
+  std::filesystem::create_hard_link(job.model_file("model.safetensors"), other);
+  flip_a_bit(other, 5);
+  const auto damaged = read_file(other);
+  CHECK(job.run({"verify", "--repair"}).exit_status == 0);
+  CHECK(same_content(job.model_file("model.safetensors"), weights));
+  CHECK(read_file(other) == damaged);
+}
+
+TEST_CASE("the repair of a NIM's volume stays with the recorded image when its tag moved on") {
+  mock::NimService service;
+  for (auto& model : ngc_models(3'000'000)) {
+    service.add(std::move(model));
+  }
+  auto image = nim_image(manifest_v1());
+  const std::string recorded = service.add(image);
+  NimJob job(service);
+  job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
+  REQUIRE(job.run().exit_status == 0);
+  image.environment.emplace_back("NEWER=1");
+  REQUIRE(service.add(image) != recorded);
+
+  const auto weights =
+      job.reader().get(k_ngc_model, k_weights_version, "model-00001-of-00002.safetensors");
+  REQUIRE(weights);
+  flip_a_bit(std::filesystem::canonical(*weights), 1234);
+  const auto repaired = job.run({"verify", "--repair"});
+  INFO(repaired.out << repaired.err);
+  CHECK(repaired.exit_status == 0);
+  const auto record = nlohmann::json::parse(read_file(job.mount() / ".nai/record.json"));
+  CHECK(record.at("revision").get<std::string>().find(recorded) != std::string::npos);
   CHECK(job.run({"verify"}).exit_status == 0);
 }

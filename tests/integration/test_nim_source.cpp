@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
@@ -145,8 +146,10 @@ TEST_CASE("without NGC's list the checksums come from checksums.blake3, or there
 }
 
 TEST_CASE("lists come in pages and in two shapes") {
+  const bool counts_pages = GENERATE(true, false);
   for (const bool presigned : {false, true}) {
-    NimBench bench({.lists_presigned_only = presigned, .page_size = 2});
+    NimBench bench(
+        {.lists_presigned_only = presigned, .page_size = 2, .lists_count_pages = counts_pages});
     const auto source = bench.source(with_profile(bench, k_generic_profile));
     const Manifest manifest = planned(*source);
     CHECK(manifest.artifacts.size() == 5);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -16,11 +17,16 @@ class Layout {
   // What is served: only verified files, ever.
   [[nodiscard]] std::filesystem::path model_files() const { return m_mount / "model-files"; }
   [[nodiscard]] std::filesystem::path model_file(std::string_view path) const;
-  // Work in progress; removed at the end of a successful run.
+  // Where huggingface_hub keeps what it knows of a local directory: 0.23, and all after it.
+  static constexpr std::array<std::string_view, 2> k_local_caches{".huggingface",
+                                                                  ".cache/huggingface"};
+  // Work in progress, and a hub cache that is to stay; else removed at the end of a successful run.
   [[nodiscard]] std::filesystem::path hf_cache() const { return m_mount / "hf_cache"; }
   [[nodiscard]] std::filesystem::path work() const { return hf_cache() / "work"; }
   [[nodiscard]] std::filesystem::path partial(std::string_view path) const;
   [[nodiscard]] std::filesystem::path journal(std::string_view path) const;
+  // Content that was found elsewhere on the volume, while it is checked.
+  [[nodiscard]] std::filesystem::path borrowed(std::string_view path) const;
   [[nodiscard]] std::filesystem::path published_log() const { return work() / "published"; }
   // Left by a run that ended and left work: nobody writes to it any more.
   [[nodiscard]] std::filesystem::path end_mark() const { return work() / "ended"; }
@@ -36,6 +42,9 @@ class Layout {
   [[nodiscard]] std::filesystem::path image_report() const { return state() / "nim-report.json"; }
   // How far the run is that works on the volume, or was the last to; for others to read.
   [[nodiscard]] std::filesystem::path status() const { return state() / "status.json"; }
+  // States of running checksums, one file for each large file.
+  [[nodiscard]] std::filesystem::path digest_trails() const { return state() / "digests"; }
+  [[nodiscard]] std::filesystem::path digest_trail(std::string_view path) const;
   [[nodiscard]] std::filesystem::path lease() const { return state() / "lease"; }
 
  private:

@@ -22,6 +22,12 @@ struct RecordedFile {
   std::int64_t modified_ns = 0;  // st_mtim, the server's clock
 };
 
+// What looks wrong about a file although it is what its author published.
+struct RecordedFinding {
+  std::string path;
+  std::string problem;  // for people
+};
+
 // The completion record: the volume holds exactly this, complete and verified. Its format is in
 // src/README.md.
 struct Record {
@@ -33,6 +39,7 @@ struct Record {
   std::string completed_at = {};
   std::vector<RecordedFile> files = {};
   Arrangement arrangement = {};  // what stands around the files
+  std::vector<RecordedFinding> findings = {};
 };
 
 // Empty when there is none, or when it cannot be used; the log says why in one line then.

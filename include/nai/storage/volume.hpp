@@ -8,10 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include <nai/storage/digest_trail.hpp>
+#include <nai/storage/hub_cache.hpp>
 #include <nai/storage/inventory.hpp>
 #include <nai/storage/layout.hpp>
 #include <nai/storage/partial_file.hpp>
 #include <nai/storage/record.hpp>
+#include <nai/util/byte_range.hpp>
 #include <nai/util/log.hpp>
 
 namespace nai::storage {
@@ -49,8 +52,27 @@ class Volume {
   // Loaded at first use.
   [[nodiscard]] Inventory& inventory();
   [[nodiscard]] std::unique_ptr<PartialFile> open_partial(const FileIdentity& file, bool journaled);
-  // Publishes and notes it.
-  void publish(PartialFile& partial);
+  // Publishes and notes it. `trail` is kept for verify(); a volume that refuses that much is no
+  // reason to fail.
+  void publish(PartialFile& partial, const DigestTrail& trail);
+  // Makes a published file that was found damaged a partial one again, of which all but `damaged`
+  // is there, so that a download fetches no more than that. False where that is not possible, and
+  // nothing was changed. Throws Error{storage or no_space}.
+  [[nodiscard]] bool take_back(const FileIdentity& file,
+                               const std::vector<util::ByteRange>& damaged);
+
+  // What other programs left on the volume. Loaded at first use.
+  [[nodiscard]] const FoundContent& found_content();
+  // Gives found content another name, where nobody else looks, so that what is checked there is
+  // what publish_borrowed() publishes. Empty where the file system cannot do that, and when it is
+  // gone. Thread-safe once found_content() was called.
+  [[nodiscard]] std::optional<std::filesystem::path> borrow(const std::filesystem::path& found,
+                                                            const FileIdentity& file) const;
+  // Makes borrowed content durable and moves it to its place below model-files; the caller vouches
+  // for the checksum. Throws Error{storage, no_space or volume_busy}.
+  void publish_borrowed(const FileIdentity& file);
+  // Leaves borrowed content where it was found.
+  void give_back(const std::filesystem::path& found, const FileIdentity& file) const;
 
   // Puts the record's arrangement around the files, removes what only earlier revisions had, makes
   // all directories durable, writes the record. `files` in it are filled in here from `paths`.
@@ -59,15 +81,20 @@ class Volume {
   // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed
   // files of NFS) is logged.
   bool remove_hf_cache();
+  // Removes work in progress only: hf_cache stays.
+  void remove_work();
 
   // Bytes that statvfs calls available to us; advice only, some servers lie.
   [[nodiscard]] std::optional<std::uint64_t> available_bytes() const;
 
  private:
+  bool remove_completely(const std::filesystem::path& directory);
+
   Layout m_layout;
   util::Log& m_log;
   std::function<bool()> m_may_write;
   std::unique_ptr<Inventory> m_inventory;
+  std::unique_ptr<FoundContent> m_found_content;
 };
 
 }  // namespace nai::storage

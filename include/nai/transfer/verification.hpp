@@ -8,6 +8,7 @@
 
 #include <nai/storage/volume.hpp>
 #include <nai/transfer/progress.hpp>
+#include <nai/util/byte_range.hpp>
 
 namespace nai::transfer {
 
@@ -21,11 +22,13 @@ enum class FileVerdict {
 struct VerifiedFile {
   FileVerdict verdict = FileVerdict::missing;
   std::string found = {};  // what is there instead, for people: a size, a checksum, an error
+  // Where a wrong file is wrong, ascending; empty when that is not known.
+  std::vector<util::ByteRange> damaged = {};
 };
 
 // Reads all of these files and compares them with their checksums, whatever is recorded of them,
-// on `threads` threads. The results are in the order of `files`. Counts in `progress`. Blocks.
-// Throws Error{interrupted} on stop.
+// on `threads` threads, which share large files where their digest trails allow that. The results
+// are in the order of `files`. Counts in `progress`. Blocks. Throws Error{interrupted} on stop.
 [[nodiscard]] std::vector<VerifiedFile> verify(const storage::Volume& volume,
                                                const std::vector<storage::FileIdentity>& files,
                                                std::size_t threads, Progress& progress,

@@ -10,8 +10,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -78,22 +81,51 @@ Finding refused(const std::string& what, const std::filesystem::path& owner_of, 
       remedy_for(problem));
 }
 
+constexpr std::string_view k_probe_prefix = ".nai-check-";
+// No check takes that long; younger ones may be another's that is under way.
+constexpr std::time_t k_leftover_age_seconds = 600;
+
+void remove_probes(const std::filesystem::path& directory) {
+  for (const char* name : {"file", "renamed", "link", "hard-link"}) {
+    ::unlink((directory / name).c_str());
+  }
+  ::rmdir(directory.c_str());
+}
+
+// What checks left that were killed. `now` by the server's clock. Only what has one of our names
+// goes, and a directory only if nothing else is in it.
+void remove_leftovers(const std::filesystem::path& mount, std::time_t now) {
+  std::error_code problem;
+  std::filesystem::directory_iterator entries(mount, problem);
+  for (const std::filesystem::directory_iterator end; !problem && entries != end;
+       entries.increment(problem)) {
+    struct stat status {};
+    if (entries->path().filename().string().starts_with(k_probe_prefix) &&
+        ::lstat(entries->path().c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+        status.st_uid == ::geteuid() && status.st_mtime + k_leftover_age_seconds < now) {
+      remove_probes(entries->path());
+    }
+  }
+}
+
 // A directory for probes, gone with all that was made in it.
 class ProbeDirectory {
  public:
   // errno of problem() tells why there is none.
   explicit ProbeDirectory(const std::filesystem::path& mount)
-      : m_path((mount / ".nai-check-XXXXXX").string()) {
+      : m_path((mount / fmt::format("{}XXXXXX", k_probe_prefix)).string()) {
     if (::mkdtemp(m_path.data()) == nullptr) {
       m_problem = errno;
+      return;
+    }
+    struct stat status {};
+    if (::stat(m_path.c_str(), &status) == 0) {
+      remove_leftovers(mount, status.st_mtime);
     }
   }
   ~ProbeDirectory() {
     if (m_problem == 0) {
-      for (const char* name : {"file", "renamed", "link", "hard-link"}) {
-        ::unlink((path() / name).c_str());
-      }
-      ::rmdir(m_path.c_str());
+      remove_probes(m_path);
     }
   }
   ProbeDirectory(const ProbeDirectory&) = delete;

@@ -27,6 +27,7 @@
 #include "app/commands/commands.hpp"
 #include "app/exit_status.hpp"
 #include "app/hold_volume.hpp"
+#include "app/hub_files.hpp"
 #include "app/make_source.hpp"
 #include "app/nim.hpp"
 #include "app/progress_line.hpp"
@@ -122,7 +123,7 @@ void DownloadRun::run() {
   } catch (const util::Error& error) {
     const bool interrupted = error.kind() == util::ErrorKind::interrupted;
     m_status->finish(interrupted ? RunState::interrupted : RunState::failed, name_of(error.kind()),
-                     error.what());
+                     m_console.presentable(error.what()));
     // Whatever went wrong may be the other run's doing then.
     check_lock();
     m_volume.note_end();
@@ -199,6 +200,8 @@ bool DownloadRun::already_complete() {
   m_console.progress("already_complete",
                      fmt::format("Progress: the volume is complete since {}", record->completed_at),
                      {{"completed_at", record->completed_at}});
+  write_hub_files(m_config, m_volume.layout(), m_revision, record->files, m_console);
+  tell_findings(record->findings, m_console);
   summarize(milliseconds(0));
   return true;
 }
@@ -286,7 +289,8 @@ std::uint64_t DownloadRun::bytes_to_store(const source::Manifest& manifest) {
   std::uint64_t needed = 0;
   for (const auto& artifact : manifest.artifacts) {
     const storage::FileIdentity file{artifact.path, artifact.size, artifact.digest};
-    if (m_volume.inventory().state_of(file) != storage::FileState::absent) {
+    if (m_volume.inventory().state_of(file) != storage::FileState::absent ||
+        !m_volume.found_content().candidates(file).empty()) {
       continue;
     }
     const auto partial = util::stat_path(m_volume.layout().partial(artifact.path));
@@ -298,6 +302,10 @@ std::uint64_t DownloadRun::bytes_to_store(const source::Manifest& manifest) {
 
 void DownloadRun::save_record(const source::Manifest& manifest) {
   check_lock();
+  const auto paths = paths_of(manifest);
+  write_hub_files(m_config, m_volume.layout(), m_revision, m_volume.inventory().entries(paths),
+                  m_console);
+  auto findings = inspect_model(m_volume.layout(), manifest, m_stop.get_token(), m_console);
   const auto removed =
       m_volume.finish({.source = source_name(m_config),
                        .revision = m_revision,
@@ -306,8 +314,9 @@ void DownloadRun::save_record(const source::Manifest& manifest) {
                        .program = "nai-model-processor " NAI_VERSION " (" NAI_COMMIT ")",
                        .completed_at = util::iso8601(m_clock.system_now()),
                        .files = {},
-                       .arrangement = arrangement_of(manifest)},
-                      paths_of(manifest));
+                       .arrangement = arrangement_of(manifest),
+                       .findings = std::move(findings)},
+                      paths);
   if (m_nim != nullptr) {
     save_report(m_nim->plan(), manifest, m_volume.layout());
   }
@@ -334,6 +343,12 @@ void DownloadRun::clean_up() {
   }
   const auto directory = m_volume.layout().hf_cache().string();
   m_console.announce_blank();
+  if (keeps_hub_cache(m_config)) {
+    m_console.announce("directory_kept", fmt::format("Keeping directory : {}", directory),
+                       {{"path", directory}});
+    m_volume.remove_work();
+    return;
+  }
   m_console.announce("directory_deleted", fmt::format("Deleting directory : {}", directory),
                      {{"path", directory}});
   m_volume.remove_hf_cache();

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <nai/storage/local_metadata.hpp>
 #include <nai/storage/record.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/transfer/verification.hpp>
@@ -51,6 +52,8 @@ struct Problem {
   std::string path;
   std::string_view state;  // "wrong", "missing", "unreadable", "changed"
   std::string found;
+  std::optional<storage::FileIdentity> file = std::nullopt;
+  std::vector<util::ByteRange> damaged = {};  // where it is wrong; empty when that is not known
 };
 
 std::string_view name_of(FileVerdict verdict) {
@@ -65,6 +68,26 @@ std::string_view name_of(FileVerdict verdict) {
       return "unreadable";
   }
   return "wrong";
+}
+
+std::uint64_t bytes_in(const std::vector<util::ByteRange>& ranges) {
+  std::uint64_t sum = 0;
+  for (const auto& range : ranges) {
+    sum += range.length;
+  }
+  return sum;
+}
+
+// "; damaged in bytes 0-16777215"
+std::string where(const std::vector<util::ByteRange>& damaged) {
+  if (damaged.empty()) {
+    return {};
+  }
+  std::string text = "; damaged in bytes ";
+  for (std::size_t i = 0; i < std::min(damaged.size(), k_max_named); ++i) {
+    text += fmt::format("{}{}-{}", i == 0 ? "" : ", ", damaged[i].offset, damaged[i].end() - 1);
+  }
+  return text + (damaged.size() > k_max_named ? ", ..." : "");
 }
 
 class Verify {
@@ -226,7 +249,9 @@ void Verify::read(const Expectation& expected) {
   m_taken = reporter.elapsed();
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].verdict != FileVerdict::right) {
-      m_problems.push_back({expected.files[i].path, name_of(results[i].verdict), results[i].found});
+      m_problems.push_back({expected.files[i].path, name_of(results[i].verdict),
+                            results[i].found + where(results[i].damaged), expected.files[i],
+                            results[i].damaged});
     }
   }
   if (!storage::is_arranged(m_volume.layout(), expected.arrangement)) {
@@ -256,7 +281,8 @@ void Verify::find_extra(const Expectation& expected) {
     auto path = entries->path().lexically_relative(root).string();
     // What NFS keeps of removed files that are still open.
     const bool is_leftover = entries->path().filename().string().starts_with(".nfs");
-    if (!is_directory && !is_leftover && !known.contains(path)) {
+    if (!is_directory && !is_leftover && !known.contains(path) &&
+        !storage::is_local_metadata(path)) {
       m_extra.push_back(std::move(path));
     }
   }
@@ -268,9 +294,9 @@ void Verify::tell(const Expectation& expected) const {
     return;
   }
   for (const Problem& problem : m_problems) {
-    m_console.announce("file_" + std::string(problem.state),
-                       fmt::format("{}: {}: found {}", problem.state, problem.path, problem.found),
-                       {{"path", problem.path}, {"found", problem.found}});
+    m_console.announce(
+        "file_problem", fmt::format("{}: {}: found {}", problem.state, problem.path, problem.found),
+        {{"state", std::string(problem.state)}, {"path", problem.path}, {"found", problem.found}});
   }
   for (const std::string& path : m_extra) {
     m_console.announce("file_extra",
@@ -320,6 +346,13 @@ void Verify::remove_wrong() {
     if (problem.state != "wrong" && problem.state != "unreadable") {
       continue;
     }
+    if (problem.file && m_volume.take_back(*problem.file, problem.damaged)) {
+      m_console.announce("file_taken_back",
+                         fmt::format("taken back: {}, to fetch {} of it", problem.path,
+                                     util::format_bytes(bytes_in(problem.damaged))),
+                         {{"path", problem.path}, {"bytes", bytes_in(problem.damaged)}});
+      continue;
+    }
     const auto path = m_volume.layout().model_file(problem.path);
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
       throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
@@ -327,6 +360,7 @@ void Verify::remove_wrong() {
     m_console.announce("file_removed", fmt::format("removed: {}", problem.path),
                        {{"path", problem.path}});
   }
+  m_volume.note_end();  // nobody writes to what was taken back
 }
 
 // A download of the same version fetches what is missing now, and nothing else.
@@ -334,6 +368,8 @@ int Verify::repair(const Expectation& expected) {
   Config config = m_config;
   if (config.provider == Provider::hugging_face) {
     config.revision = expected.revision;
+  } else {
+    config.image_digest = expected.revision;
   }
   return run_download(config, m_session);
 }

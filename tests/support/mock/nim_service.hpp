@@ -39,6 +39,7 @@ struct NimServiceOptions {
   bool org_context_missing = false;
   bool lists_presigned_only = false;  // no /versions/{version}/files
   std::size_t page_size = 500;
+  bool lists_count_pages = true;  // else only the files of all pages together
   std::chrono::seconds location_lifetime{3600};
   Shaping shaping{};
   int cdn_send_buffer_bytes = 0;

@@ -289,6 +289,9 @@ Response NimFrontSite::list_files(const Request& request, const NgcModel& model,
   const std::size_t page = std::stoul(request.parameter("page-number").value_or("1"));
   ordered_json json = {{"requestStatus", {{"statusCode", "SUCCESS"}}},
                        {"paginationInfo", {{"totalPages", pages}, {"totalResults", files.size()}}}};
+  if (!m_options.lists_count_pages) {
+    json["paginationInfo"].erase("totalPages");
+  }
   for (const char* name : {"urls", "filepath", "sha256_base64", "modelFiles"}) {
     if (presigned != (std::string(name) == "modelFiles")) {
       json[name] = ordered_json::array();

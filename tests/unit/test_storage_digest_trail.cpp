@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nai/storage/digest_trail.hpp>
+
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using namespace nai;
+using storage::DigestTrail;
+
+const digest::Digest k_sha256 = *digest::Digest::parse("sha256:" + std::string(64, 'a'));
+constexpr std::uint64_t k_mib = 1U << 20U;
+
+storage::FileIdentity file_of(std::uint64_t size) {
+  return {"a/model.safetensors", size, k_sha256};
+}
+
+// A checksum that is moved on a MiB at a time.
+void follow_all(DigestTrail& trail, std::uint64_t size) {
+  digest::Hasher hasher(digest::Algorithm::sha256, size);
+  const std::vector<std::byte> data(k_mib);
+  while (hasher.position() < size) {
+    hasher.update(data);
+    trail.follow(hasher);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("A digest trail has a state each 16 MiB, and none at the end", "[storage]") {
+  DigestTrail trail(file_of(80 * k_mib));
+  follow_all(trail, 80 * k_mib);
+  std::vector<std::uint64_t> positions;
+  for (const auto& state : trail.states()) {
+    positions.push_back(state.position() / k_mib);
+  }
+  CHECK(positions == std::vector<std::uint64_t>{16, 32, 48, 64});
+}
+
+TEST_CASE("A digest trail is kept on the volume", "[storage]") {
+  const test::TemporaryDirectory directory;
+  const auto path = directory.path() / "digests/a.states";
+  const auto file = file_of(80 * k_mib);
+  DigestTrail trail(file);
+  follow_all(trail, file.size);
+  trail.save(path);
+
+  const auto loaded = DigestTrail::load(path, file);
+  REQUIRE(loaded.states().size() == 4);
+  CHECK(loaded.states()[2].save() == trail.states()[2].save());
+
+  SECTION("not for another file") {
+    CHECK(DigestTrail::load(path, file_of(80 * k_mib + 1)).states().empty());
+  }
+  SECTION("a damaged line ends it") {
+    auto text = test::read_file(path);
+    text[text.rfind("sha256;") + 20] ^= 1;
+    test::write_file(path, text);
+    CHECK(DigestTrail::load(path, file).states().size() == 3);
+  }
+  SECTION("positions that do not ascend end it") {
+    auto text = test::read_file(path);
+    test::write_file(path, text + text.substr(text.find('\n') + 1));
+    CHECK(DigestTrail::load(path, file).states().size() == 4);
+  }
+  SECTION("an empty one leaves nothing") {
+    trail.clear();
+    trail.save(path);
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
+}
+
+TEST_CASE("Small files and other digests have no trail", "[storage]") {
+  DigestTrail small(file_of(31 * k_mib));
+  follow_all(small, 31 * k_mib);
+  CHECK(small.states().empty());
+  storage::FileIdentity git = file_of(80 * k_mib);
+  git.digest = *digest::Digest::parse("git-sha1:" + std::string(40, 'a'));
+  DigestTrail other(git);
+  follow_all(other, 80 * k_mib);
+  CHECK(other.states().empty());
+}
