@@ -71,11 +71,15 @@ void StatusWriter::replace(const std::filesystem::path& path, const std::string&
     util::replace_file(path, content);
   } catch (const std::exception& error) {
     if (!std::exchange(told, true)) {
-      m_console.write(path == m_files.metrics ? util::Level::warning : util::Level::debug,
-                      "status_not_written",
-                      fmt::format("the run goes on without telling of itself in {}: {}",
-                                  path.string(), error.what()),
-                      {{"path", path.string()}});
+      const auto text = fmt::format("the run goes on without telling of itself in {}: {}",
+                                    path.string(), error.what());
+      const util::Fields fields{{"path", path.string()}};
+      // Somebody asked for the metrics.
+      if (path == m_files.metrics) {
+        m_console.warning("status_not_written", text, fields);
+      } else {
+        m_console.debug("status_not_written", text, fields);
+      }
     }
   }
 }

@@ -58,4 +58,3 @@ TEST_CASE("The reference has every metric with its type, and no other", "[docs]"
   CHECK(text.find("state=\"failed\"} 1\n") != std::string::npos);
   CHECK(text.find("state=\"running\"} 0\n") != std::string::npos);
 }
-

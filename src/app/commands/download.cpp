@@ -32,6 +32,7 @@
 #include "app/nim.hpp"
 #include "app/progress_line.hpp"
 #include "app/reporter.hpp"
+#include "app/space_advice.hpp"
 #include "app/status_writer.hpp"
 
 namespace nai::app {
@@ -76,8 +77,6 @@ class DownloadRun {
   void fetch();
   void announce_selection(const source::Manifest& manifest);
   void announce_found();
-  void warn_of_little_space(const source::Manifest& manifest);
-  [[nodiscard]] std::uint64_t bytes_to_store(const source::Manifest& manifest);
   void save_record(const source::Manifest& manifest);
   void summarize(milliseconds taken);
   void clean_up();
@@ -123,7 +122,7 @@ void DownloadRun::run() {
   } catch (const util::Error& error) {
     const bool interrupted = error.kind() == util::ErrorKind::interrupted;
     m_status->finish(interrupted ? RunState::interrupted : RunState::failed, name_of(error.kind()),
-                     m_console.presentable(error.what()));
+                     error.what());
     // Whatever went wrong may be the other run's doing then.
     check_lock();
     m_volume.note_end();
@@ -221,7 +220,7 @@ void DownloadRun::fetch() {
     }
   }
   announce_selection(manifest);
-  warn_of_little_space(manifest);
+  warn_of_little_space(m_volume, manifest, m_console);
   m_volume.begin_changes();
   milliseconds taken{0};
   {
@@ -266,38 +265,6 @@ void DownloadRun::announce_found() {
                       {"files_complete", state.files_done},
                       {"files_to_check", unproven},
                       {"files_total", state.files_total}});
-}
-
-// Advice only: some servers report no free space and then take everything.
-void DownloadRun::warn_of_little_space(const source::Manifest& manifest) {
-  const auto available = m_volume.available_bytes();
-  if (!available || *available >= manifest.total_bytes()) {
-    return;
-  }
-  const auto needed = bytes_to_store(manifest);
-  if (*available < needed) {
-    m_console.warning("little_space",
-                      fmt::format("{} are needed and the volume says it has {} available; trying "
-                                  "all the same, because not every server tells the truth",
-                                  util::format_bytes(needed), util::format_bytes(*available)),
-                      {{"bytes_needed", needed}, {"bytes_available", *available}});
-  }
-}
-
-// Without what is in place already, and what partial files have allocated.
-std::uint64_t DownloadRun::bytes_to_store(const source::Manifest& manifest) {
-  std::uint64_t needed = 0;
-  for (const auto& artifact : manifest.artifacts) {
-    const storage::FileIdentity file{artifact.path, artifact.size, artifact.digest};
-    if (m_volume.inventory().state_of(file) != storage::FileState::absent ||
-        !m_volume.found_content().candidates(file).empty()) {
-      continue;
-    }
-    const auto partial = util::stat_path(m_volume.layout().partial(artifact.path));
-    const auto allocated = partial ? static_cast<std::uint64_t>(partial->st_blocks) * 512 : 0;
-    needed += artifact.size - std::min(artifact.size, allocated);
-  }
-  return needed;
 }
 
 void DownloadRun::save_record(const source::Manifest& manifest) {
