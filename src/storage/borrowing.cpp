@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
+#include <mutex>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -34,9 +36,8 @@ bool may_move(const Layout& layout, const std::filesystem::path& found) {
 }  // namespace
 
 const FoundContent& Volume::found_content() {
-  if (!m_found_content) {
-    m_found_content = std::make_unique<FoundContent>(m_layout);
-  }
+  std::call_once(m_found_content_loaded,
+                 [&] { m_found_content = std::make_unique<FoundContent>(m_layout); });
   return *m_found_content;
 }
 

@@ -51,9 +51,11 @@ void remove_old_trails(const Layout& layout, const std::vector<std::string>& pat
     wanted.insert(layout.digest_trail(path));
   }
   std::error_code problem;
-  for (const auto& entry : std::filesystem::directory_iterator(layout.digest_trails(), problem)) {
-    if (!wanted.contains(entry.path())) {
-      std::filesystem::remove(entry.path(), problem);
+  std::filesystem::directory_iterator entry(layout.digest_trails(), problem);
+  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    if (!wanted.contains(entry->path())) {
+      std::error_code kept;
+      std::filesystem::remove(entry->path(), kept);
     }
   }
 }

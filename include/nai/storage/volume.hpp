@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -61,11 +62,12 @@ class Volume {
   [[nodiscard]] bool take_back(const FileIdentity& file,
                                const std::vector<util::ByteRange>& damaged);
 
-  // What other programs left on the volume. Loaded at first use.
+  // What other programs left on the volume. Loaded at first use; thread-safe, as are borrow() and
+  // give_back().
   [[nodiscard]] const FoundContent& found_content();
   // Gives found content another name, where nobody else looks, so that what is checked there is
   // what publish_borrowed() publishes. Empty where the file system cannot do that, and when it is
-  // gone. Thread-safe once found_content() was called.
+  // gone.
   [[nodiscard]] std::optional<std::filesystem::path> borrow(const std::filesystem::path& found,
                                                             const FileIdentity& file) const;
   // Makes borrowed content durable and moves it to its place below model-files; the caller vouches
@@ -94,6 +96,7 @@ class Volume {
   util::Log& m_log;
   std::function<bool()> m_may_write;
   std::unique_ptr<Inventory> m_inventory;
+  std::once_flag m_found_content_loaded;
   std::unique_ptr<FoundContent> m_found_content;
 };
 
