@@ -132,6 +132,32 @@ void check_repository(Config& config) {
   }
 }
 
+void check_shards(const Config& config) {
+  const ShardConfig& shards = config.shards;
+  if (shards.count == 1) {
+    return;
+  }
+  if (config.provider == Provider::nim) {
+    refuse(
+        fmt::format("SHARD_COUNT (--shard-count) is {} while PROVIDER (--provider) is \"nim\": one "
+                    "pod stages a profile, leave SHARD_COUNT out",
+                    shards.count));
+  }
+  if (!shards.index) {
+    refuse(
+        fmt::format("SHARD_COUNT (--shard-count) is {} and JOB_COMPLETION_INDEX (--shard-index) is "
+                    "not set: start the pods by a Job with completionMode Indexed, which sets it",
+                    shards.count));
+  }
+  if (*shards.index >= shards.count) {
+    refuse(
+        fmt::format("JOB_COMPLETION_INDEX (--shard-index) is {} and SHARD_COUNT (--shard-count) is "
+                    "{}: expected an index from 0 to {}; give SHARD_COUNT the value of the Job's "
+                    "completions",
+                    *shards.index, shards.count, shards.count - 1));
+  }
+}
+
 void check_sizes(Config& config) {
   if (config.transfer.chunk_bytes < config.transfer.block_bytes) {
     refuse(
@@ -216,6 +242,7 @@ Config load_config(std::span<const char* const> arguments, const Environment& en
   check_format(config);
   check_repository(config);
   check_sizes(config);
+  check_shards(config);
   load_credentials(config, environment);
   return config;
 }

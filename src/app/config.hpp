@@ -63,6 +63,12 @@ struct CommandOptions {
   std::string nfs_server;       // check: host name or address; empty: not told
 };
 
+// Which part of the model this run brings.
+struct ShardConfig {
+  std::uint64_t count = 1;             // 1: all of it
+  std::optional<std::uint64_t> index;  // below `count`; set if that is more than 1
+};
+
 // Everything a run is told, checked. Defaults are in the table of settings.
 struct Config {
   std::string command;
@@ -102,6 +108,7 @@ struct Config {
   bool local_metadata = true;  // what huggingface_hub keeps of a local directory
   bool keep_hub_cache = false;
   transfer::Options transfer = {};
+  ShardConfig shards = {};
   storage::VolumeLockOptions lock = {};
   OutputConfig output = {};
   std::filesystem::path metrics_file;  // empty: none

@@ -18,11 +18,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Tells that the volume is in use, at the pace of progress lines.
+// Tells that something is in use, at the pace of progress lines.
 class WaitReporter {
  public:
-  WaitReporter(Console& console, std::optional<milliseconds> interval)
-      : m_console(console), m_interval(interval) {}
+  // `message`: all but who uses it.
+  WaitReporter(std::string message, Console& console, std::optional<milliseconds> interval)
+      : m_message(std::move(message)), m_console(console), m_interval(interval) {}
 
   void operator()(const std::string& holder, milliseconds waited) {
     if (m_interval == milliseconds(0) || waited < m_next) {
@@ -34,29 +35,64 @@ class WaitReporter {
                             ? std::string()
                             : fmt::format(", {} so far", util::format_duration(seconds));
     m_console.progress(
-        "waiting_for_volume",
-        fmt::format("waiting for the volume, which is in use by {}{}", holder, so_far),
+        "waiting_for_volume", fmt::format("{} {}{}", m_message, holder, so_far),
         {{"holder", holder}, {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
   }
 
  private:
+  std::string m_message;
   Console& m_console;
   std::optional<milliseconds> m_interval;
   milliseconds m_next{0};
 };
 
+// Whether somebody may be at work who has no lease of the volume. The pods of a sharded download
+// have leases of their own; a run that is not one of them tells them to stop.
+bool may_be_in_use(const storage::Volume& volume, const Config& config) {
+  const storage::ShardBoard board(volume.layout());
+  const auto plan = board.plan();
+  if (!plan) {
+    return volume.work_is_abandoned();
+  }
+  if (config.shards.count > 1) {
+    return false;
+  }
+  board.withdraw();
+  return is_worked_on(board, *plan);
+}
+
 }  // namespace
+
+bool is_worked_on(const storage::ShardBoard& board, const storage::ShardPlan& plan) {
+  for (std::uint64_t index = 0; index < plan.count; ++index) {
+    if (board.state(index) == storage::ShardState::working) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::unique_ptr<storage::VolumeLock> hold_shard(
+    const storage::ShardBoard& board, std::uint64_t index, const Config& config,
+    const Session& session, std::function<void(const util::Error& why)> on_lost) {
+  const WaitReporter reporter(fmt::format("waiting for shard {}, which is in use by", index),
+                              session.console, config.output.progress_interval);
+  return storage::acquire_volume_lock(board.lease(index), config.lock, session.clock,
+                                      {.on_wait = reporter, .on_lost = std::move(on_lost)},
+                                      session.stop.get_token());
+}
 
 std::unique_ptr<storage::VolumeLock> hold_volume(
     storage::Volume& volume, const Config& config, const Session& session,
     std::function<void(const util::Error& why)> on_lost) {
   volume.prepare_state();
-  WaitReporter reporter(session.console, config.output.progress_interval);
+  const WaitReporter reporter("waiting for the volume, which is in use by", session.console,
+                              config.output.progress_interval);
   return storage::acquire_volume_lock(
       volume.layout().lease(), config.lock, session.clock,
       {.on_wait = reporter,
        .on_lost = std::move(on_lost),
-       .is_abandoned = [&volume] { return volume.work_is_abandoned(); }},
+       .is_abandoned = [&] { return may_be_in_use(volume, config); }},
       session.stop.get_token());
 }
 

@@ -107,6 +107,10 @@ std::string_view name_of(RunState state) {
   return "failed";
 }
 
+RunState state_of(const util::Error& error) {
+  return error.kind() == util::ErrorKind::interrupted ? RunState::interrupted : RunState::failed;
+}
+
 std::string_view phase_of(const RunStatus& status) {
   const ProgressState& progress = status.progress;
   if (status.state != RunState::running) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <nai/util/clock.hpp>
+#include <nai/util/error.hpp>
 
 #include "app/progress_line.hpp"
 
@@ -15,6 +16,8 @@ namespace nai::app {
 enum class RunState { running, complete, failed, interrupted };
 
 [[nodiscard]] std::string_view name_of(RunState state);
+// Of a run that ended with `error`.
+[[nodiscard]] RunState state_of(const util::Error& error);
 
 // What a run is about and who does it; the same from its start to its end.
 struct RunIdentity {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <nai/storage/shards.hpp>
 #include <nai/util/units.hpp>
 
 #include "app/setting_values.hpp"
@@ -306,6 +307,21 @@ constexpr auto k_settings = std::to_array<Setting>({
        return set_duration(c.transfer.sync_interval, v, {100ms, 1h});
      }},
 
+    {.group = shards, .variable = "SHARD_COUNT", .flag = "--shard-count",
+     .value_name = "NUMBER", .preset = "1",
+     .help = "How many pods bring the model together, each a part of it; for hf",
+     .apply = [](Config& c, string_view v) {
+       return set_number(c.shards.count, v, {1, storage::k_max_shards});
+     },
+     .commands = "download"},
+    {.group = shards, .variable = "JOB_COMPLETION_INDEX", .flag = "--shard-index",
+     .value_name = "NUMBER",
+     .help = "Which of them this is, from 0; an Indexed Job sets it",
+     .apply = [](Config& c, string_view v) {
+       return set_number(c.shards.index.emplace(), v, {0, 1'000'000});
+     },
+     .commands = "download"},
+
     {.group = output, .variable = "LOG_FORMAT", .flag = "--log-format",
      .value_name = "text|json", .preset = "text",
      .help = "Lines for people, or one JSON object a line",
@@ -374,6 +390,8 @@ std::string_view title(SettingGroup group) {
       return "The network";
     case transfer:
       return "The transfer (needs no tuning)";
+    case shards:
+      return "One model by several pods";
     case output:
       return "Output";
     case commands:

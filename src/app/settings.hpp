@@ -9,7 +9,7 @@
 
 namespace nai::app {
 
-enum class SettingGroup { model, credentials, volume, network, transfer, output, commands };
+enum class SettingGroup { model, credentials, volume, network, transfer, shards, output, commands };
 
 // "What to fetch".
 [[nodiscard]] std::string_view title(SettingGroup group);

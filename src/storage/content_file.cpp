@@ -58,6 +58,20 @@ std::unique_ptr<ContentFile> ContentFile::create(const std::filesystem::path& pa
   return std::unique_ptr<ContentFile>(new ContentFile(path, std::move(fd), way));
 }
 
+std::unique_ptr<ContentFile> ContentFile::share(const std::filesystem::path& path,
+                                                std::uint64_t size) {
+  std::unique_ptr<ContentFile> file(
+      new ContentFile(path, util::open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW), Way::direct));
+  const auto present = static_cast<std::uint64_t>(file->status().st_size);
+  if (present > size && ::ftruncate(file->m_buffered.get(), static_cast<off_t>(size)) != 0) {
+    throw util::storage_error(fmt::format("cannot set the size of {}", path.string()), errno);
+  }
+  if (present < size) {
+    reserve(file->m_buffered, size, path);
+  }
+  return file;
+}
+
 std::unique_ptr<ContentFile> ContentFile::open(const std::filesystem::path& path, Way way) {
   auto fd = util::open_existing(path, O_RDWR | O_NOFOLLOW);
   if (!fd) {

@@ -29,6 +29,9 @@ class ContentFile {
   // `path`. Throws Error{storage or no_space}.
   static std::unique_ptr<ContentFile> create(const std::filesystem::path& path, std::uint64_t size,
                                              Way way);
+  // The file at `path` that several processes fill, made and brought to `size` bytes by whoever
+  // comes first. Its content stays. Throws Error{storage or no_space}.
+  static std::unique_ptr<ContentFile> share(const std::filesystem::path& path, std::uint64_t size);
   // The file at `path`; null when there is none.
   static std::unique_ptr<ContentFile> open(const std::filesystem::path& path, Way way);
 

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <set>
 #include <span>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -40,11 +42,22 @@ Inventory::Inventory(const Layout& layout, util::Log& log) : m_layout(layout), m
       }
     }
   }
-  load_published_log();
+  load_published_logs();
 }
 
-void Inventory::load_published_log() {
-  const auto text = util::read_small_file(m_layout.published_log(), k_max_log_bytes).value_or("");
+// Also those of shards: whoever verified a file, it is verified.
+void Inventory::load_published_logs() {
+  std::error_code problem;
+  std::filesystem::directory_iterator entry(m_layout.work(), problem);
+  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    if (entry->path().stem() == Layout::k_published_log) {
+      load_published_log(entry->path());
+    }
+  }
+}
+
+void Inventory::load_published_log(const std::filesystem::path& path) {
+  const auto text = util::read_small_file(path, k_max_log_bytes).value_or("");
   for (const std::string_view line : util::split(text, '\n')) {
     const auto json = util::parse_json(line);
     if (auto file = json ? recorded_file_from_json(*json) : std::nullopt) {

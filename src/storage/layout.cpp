@@ -27,7 +27,8 @@ std::string work_name(std::string_view path) {
 
 }  // namespace
 
-Layout::Layout(std::filesystem::path mount) : m_mount(std::move(mount)) {}
+Layout::Layout(std::filesystem::path mount, std::optional<std::size_t> shard)
+    : m_mount(std::move(mount)), m_shard(shard) {}
 
 std::filesystem::path Layout::model_file(std::string_view path) const {
   return model_files() / path;
@@ -43,6 +44,19 @@ std::filesystem::path Layout::digest_trail(std::string_view path) const {
 
 std::filesystem::path Layout::journal(std::string_view path) const {
   return work() / (work_name(path) + ".journal");
+}
+
+std::filesystem::path Layout::portion_journal(std::string_view path) const {
+  return journal(path).concat(fmt::format(".{}", m_shard.value_or(0)));
+}
+
+std::filesystem::path Layout::published_log() const {
+  return work() /
+         (m_shard ? fmt::format("{}.{}", k_published_log, *m_shard) : std::string(k_published_log));
+}
+
+std::filesystem::path Layout::status() const {
+  return m_shard ? shards() / fmt::format("{}.status.json", *m_shard) : state() / "status.json";
 }
 
 std::filesystem::path Layout::borrowed(std::string_view path) const {

@@ -28,35 +28,58 @@ bool checksum_fits(const ContentFile& content, const JournaledBlock& block) {
          digest::block_checksum(data) == block.checksum;
 }
 
+void remove_name(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
+  }
+}
+
 bool has_size(const ContentFile& content, std::uint64_t size) {
   return static_cast<std::uint64_t>(content.status().st_size) == size;
 }
 
 }  // namespace
 
-PartialFile::PartialFile(const Layout& layout, FileIdentity file)
+PartialFile::PartialFile(const Layout& layout, FileIdentity file, Options options)
     : m_file(std::move(file)),
       m_path(layout.partial(m_file.path)),
-      m_journal_path(layout.journal(m_file.path)),
+      m_whole_journal_path(layout.journal(m_file.path)),
+      m_journal_path(options.portion ? layout.portion_journal(m_file.path) : m_whole_journal_path),
+      m_options(std::move(options)),
       m_hasher(m_file.digest.algorithm(), m_file.size) {}
 
 PartialFile::~PartialFile() = default;
 
 std::unique_ptr<PartialFile> PartialFile::open(const Layout& layout, const FileIdentity& file,
-                                               bool journaled, util::Log& log,
-                                               std::function<bool()> may_write) {
-  std::unique_ptr<PartialFile> partial(new PartialFile(layout, file));
-  partial->m_may_write = std::move(may_write);
-  partial->m_journaled = journaled;
-  if (journaled && partial->restore(log)) {
+                                               Options options, util::Log& log) {
+  std::unique_ptr<PartialFile> partial(new PartialFile(layout, file, std::move(options)));
+  if (partial->m_options.journaled && partial->restore(log)) {
     return partial;
   }
   partial->start_afresh();
   return partial;
 }
 
-bool PartialFile::restore(util::Log& log) {
+// A portion that nobody began may have been fetched by a run that had the whole file to itself.
+Journal::Loaded PartialFile::load_journal() const {
   Journal::Loaded loaded = Journal::load(m_journal_path, m_file);
+  if (loaded.content || !m_options.portion) {
+    return loaded;
+  }
+  Journal::Loaded whole = Journal::load(m_whole_journal_path, m_file);
+  if (whole.content) {
+    JournalContent& content = *whole.content;
+    content.durable = content.durable.within(*m_options.portion);
+    content.unsynced.clear();
+    if (content.hasher && !content.durable.contains({0, content.hasher->position()})) {
+      content.hasher.reset();
+    }
+  }
+  return whole;
+}
+
+bool PartialFile::restore(util::Log& log) {
+  Journal::Loaded loaded = load_journal();
   auto existing = ContentFile::open(m_path, ContentFile::Way::direct);
   if (loaded.content && existing && !has_size(*existing, m_file.size)) {
     loaded.content.reset();
@@ -98,22 +121,30 @@ bool PartialFile::restore(util::Log& log) {
 void PartialFile::start_afresh() {
   // The journal goes first: it must never stand beside content that it does not describe.
   m_journal.reset();
-  if (::unlink(m_journal_path.c_str()) != 0 && errno != ENOENT) {
-    throw util::storage_error(fmt::format("cannot remove {}", m_journal_path.string()), errno);
-  }
-  // A new inode: whoever may still write to the old one does not reach this file.
-  if (::unlink(m_path.c_str()) != 0 && errno != ENOENT) {
-    throw util::storage_error(fmt::format("cannot remove {}", m_path.string()), errno);
-  }
-  m_content = ContentFile::create(
-      m_path, m_file.size, m_journaled ? ContentFile::Way::direct : ContentFile::Way::buffered);
+  remove_name(m_journal_path);
+  make_content();
   m_present = {};
   m_unsynced_bytes = 0;
   m_recorded_position = 0;
   m_hasher = digest::Hasher(m_file.digest.algorithm(), m_file.size);
-  if (m_journaled) {
+  if (m_options.journaled) {
     m_journal = Journal::create(m_journal_path, m_file, {});
   }
+}
+
+void PartialFile::make_content() {
+  if (m_options.portion) {
+    if (!util::stat_path(m_path)) {
+      remove_name(m_whole_journal_path);
+    }
+    m_content = ContentFile::share(m_path, m_file.size);
+    return;
+  }
+  // A new inode: whoever may still write to the old one does not reach this file.
+  remove_name(m_path);
+  m_content = ContentFile::create(
+      m_path, m_file.size,
+      m_options.journaled ? ContentFile::Way::direct : ContentFile::Way::buffered);
 }
 
 util::RangeSet PartialFile::present() const {
@@ -230,10 +261,16 @@ void PartialFile::refuse_after_failure() const {
 // A process that was paused does not know that its volume is another's now, whose verified content
 // it would write over.
 void PartialFile::refuse_without_lease() const {
-  if (m_may_write && !m_may_write()) {
+  if (m_options.may_write && !m_options.may_write()) {
     throw util::Error(util::ErrorKind::volume_busy,
                       fmt::format("cannot write {}: the volume is another run's", m_path.string()));
   }
+}
+
+void PartialFile::seal(const digest::Hasher& verified) {
+  refuse_without_lease();
+  sync(verified);
+  refuse_if_replaced();
 }
 
 void PartialFile::publish(const Layout& layout) {

@@ -62,8 +62,8 @@ void remove_old_trails(const Layout& layout, const std::vector<std::string>& pat
 
 }  // namespace
 
-Volume::Volume(std::filesystem::path mount, util::Log& log)
-    : m_layout(std::move(mount)), m_log(log) {}
+Volume::Volume(std::filesystem::path mount, util::Log& log, std::optional<std::size_t> shard)
+    : m_layout(std::move(mount), shard), m_log(log) {}
 
 void Volume::check_mount() const {
   struct stat status {};
@@ -160,8 +160,11 @@ Inventory& Volume::inventory() {
   return *m_inventory;
 }
 
-std::unique_ptr<PartialFile> Volume::open_partial(const FileIdentity& file, bool journaled) {
-  return PartialFile::open(m_layout, file, journaled, m_log, m_may_write);
+std::unique_ptr<PartialFile> Volume::open_partial(const FileIdentity& file, bool journaled,
+                                                  std::optional<util::ByteRange> portion) {
+  return PartialFile::open(m_layout, file,
+                           {.journaled = journaled, .portion = portion, .may_write = m_may_write},
+                           m_log);
 }
 
 void Volume::publish(PartialFile& partial, const DigestTrail& trail) {

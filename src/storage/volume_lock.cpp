@@ -247,4 +247,26 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
   throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
 }
 
+bool is_held_by_the_living(const std::filesystem::path& lease, const VolumeLockOptions& options,
+                           util::Clock& clock, const std::stop_token& stop) {
+  LeaseWatch watch(options, this_process());
+  const auto first = read_lease(lease);
+  while (!stop.stop_requested()) {
+    const auto text = read_lease(lease);
+    if (!first || !text) {
+      return false;
+    }
+    if (text != first) {
+      return true;
+    }
+    const auto now = clock.steady_now();
+    watch.see(*text, now);
+    if (watch.holder_is_dead(lease, now)) {
+      return false;
+    }
+    clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
+  }
+  throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
+}
+
 }  // namespace nai::storage

@@ -6,11 +6,15 @@
 
 namespace nai::transfer {
 
-FileTransfer::FileTransfer(storage::FileIdentity identity, BlockPool& pool, Progress& progress)
+FileTransfer::FileTransfer(storage::FileIdentity identity, std::optional<util::ByteRange> portion,
+                           BlockPool& pool, Progress& progress)
     : m_identity(std::move(identity)),
+      m_is_portion(portion.has_value()),
+      m_wanted(portion.value_or(util::ByteRange{0, m_identity.size})),
+      m_hash_end(m_wanted.offset == 0 ? m_wanted.end() : 0),
       m_pool(pool),
       m_progress(progress),
-      m_shown(progress.files.add(m_identity.path, m_identity.size)),
+      m_shown(progress.files.add(m_identity.path, m_wanted.length)),
       m_recorded(m_identity.digest.algorithm(), m_identity.size),
       m_hasher(m_recorded),
       m_trail(m_identity) {}
@@ -20,7 +24,8 @@ void FileTransfer::open(storage::Volume& volume, bool journaled) {
   if (m_partial) {
     return;
   }
-  m_partial = volume.open_partial(m_identity, journaled);
+  m_partial = volume.open_partial(m_identity, journaled,
+                                  m_is_portion ? std::optional(m_wanted) : std::nullopt);
   const std::scoped_lock lock(m_mutex);
   m_shown->bytes_present = m_partial->present().total_bytes();
   m_hasher = m_partial->hasher();
@@ -49,12 +54,12 @@ FileTransfer::Next FileTransfer::settle() {
   const std::scoped_lock lock(m_mutex);
   m_recorded = m_hasher;
   const std::uint64_t position = m_hasher.position();
-  if (position == m_identity.size) {
+  if (position == m_hash_end && m_partial->contiguous_end(m_wanted.offset) >= m_wanted.end()) {
     return Next::complete;
   }
   // Blocks are on disk before their writers look for the baton, so whatever is missed here is seen
   // by its writer.
-  if (m_partial->contiguous_end(position) > position) {
+  if (position < m_hash_end && m_partial->contiguous_end(position) > position) {
     return Next::catch_up;
   }
   m_baton_taken = false;
@@ -67,6 +72,9 @@ FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t
   m_partial->write(data, offset);
   m_progress.bytes_present += length;
   m_shown->bytes_present += length;
+  if (m_hash_end == 0) {
+    return try_take(0) ? settle() : Next::nothing;
+  }
   if (!try_take(offset)) {
     keep(block, length, offset);
     return Next::nothing;
@@ -138,6 +146,12 @@ digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
 void FileTransfer::publish(storage::Volume& volume) {
   const std::scoped_lock lock(m_partial_mutex);
   volume.publish(*m_partial, m_trail);
+  m_partial.reset();
+}
+
+void FileTransfer::seal() {
+  const std::scoped_lock lock(m_partial_mutex);
+  m_partial->seal(m_hasher);
   m_partial.reset();
 }
 

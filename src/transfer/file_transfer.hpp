@@ -6,8 +6,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include <nai/digest/hasher.hpp>
 #include <nai/storage/volume.hpp>
@@ -30,17 +32,24 @@ class FileTransfer {
   enum class Next {
     nothing,   // somebody else has the baton, or the next bytes are not there yet
     catch_up,  // it now holds the baton: call catch_up(), on a verifier
-    complete,  // it holds the baton for good, and all bytes are hashed: compare digest()
+    complete,  // it holds the baton for good, and all bytes are hashed: compare digest(). Of a
+               // portion: all bytes are there, and hashed if it begins the file
   };
 
-  FileTransfer(storage::FileIdentity identity, BlockPool& pool, Progress& progress);
+  // `portion`: what of the file is to be fetched; without it, all.
+  FileTransfer(storage::FileIdentity identity, std::optional<util::ByteRange> portion,
+               BlockPool& pool, Progress& progress);
 
   [[nodiscard]] const storage::FileIdentity& identity() const { return m_identity; }
+  [[nodiscard]] bool is_portion() const { return m_is_portion; }
 
   // Opens the partial file unless it is open. Thread-safe; throws Error.
   void open(storage::Volume& volume, bool journaled);
   // What has to be fetched; open() came before.
-  [[nodiscard]] util::RangeSet present() const { return m_partial->present(); }
+  [[nodiscard]] std::vector<util::ByteRange> missing() const {
+    return m_partial->present().missing(m_wanted);
+  }
+  [[nodiscard]] std::uint64_t present_bytes() const { return m_partial->present().total_bytes(); }
   // For a file that was just opened, before anybody else knows it: takes the baton if there is
   // something to hash.
   [[nodiscard]] Next begin();
@@ -57,6 +66,8 @@ class FileTransfer {
   [[nodiscard]] digest::Digest digest() const;
   // Moves the file to its place. Only after complete.
   void publish(storage::Volume& volume);
+  // Makes a portion durable. Only after complete.
+  void seal();
   // Forgets all content, because it was wrong. Only after complete.
   void reset();
 
@@ -80,6 +91,9 @@ class FileTransfer {
   [[nodiscard]] std::uint64_t next_early() const;
 
   storage::FileIdentity m_identity;
+  const bool m_is_portion;
+  const util::ByteRange m_wanted;
+  const std::uint64_t m_hash_end;  // where the checksum stops; 0: it never starts
   BlockPool& m_pool;
   Progress& m_progress;
   std::shared_ptr<FileProgress> m_shown;

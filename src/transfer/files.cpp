@@ -2,6 +2,7 @@
 #include "files.hpp"
 
 #include <exception>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -19,6 +20,18 @@ storage::FileIdentity identity_of(const source::Artifact& artifact) {
   return {.path = artifact.path, .size = artifact.size, .digest = artifact.digest};
 }
 
+std::optional<util::ByteRange> portion_of(const source::Artifact& artifact,
+                                          const Portions& portions) {
+  const auto portion = portions.find(artifact.path);
+  return portion == portions.end() ? std::nullopt : std::optional(portion->second);
+}
+
+// The bytes of it that this run is about.
+std::uint64_t wanted_bytes(const source::Artifact& artifact, const Portions& portions) {
+  const auto portion = portion_of(artifact, portions);
+  return portion ? portion->length : artifact.size;
+}
+
 }  // namespace
 
 std::vector<PendingFile> pending_files(const source::Manifest& manifest,
@@ -26,15 +39,18 @@ std::vector<PendingFile> pending_files(const source::Manifest& manifest,
   std::vector<PendingFile> pending;
   Progress& progress = context.progress;
   progress.files_total = manifest.artifacts.size();
-  progress.bytes_total = manifest.total_bytes();
   for (std::size_t index = 0; index < manifest.artifacts.size(); ++index) {
     const source::Artifact& artifact = manifest.artifacts[index];
-    const auto state = context.volume.inventory().state_of(identity_of(artifact));
+    const std::uint64_t bytes = wanted_bytes(artifact, context.portions);
+    progress.bytes_total += bytes;
+    auto state = context.volume.inventory().state_of(identity_of(artifact));
     if (state == storage::FileState::published) {
       ++progress.files_done;
-      progress.bytes_present += artifact.size;
-      progress.bytes_reused += artifact.size;
+      progress.bytes_present += bytes;
+      progress.bytes_reused += bytes;
     } else {
+      // Whoever has only a portion cannot tell whether a file is right.
+      state = bytes < artifact.size ? storage::FileState::absent : state;
       progress.files_unproven += state == storage::FileState::candidate ? 1U : 0U;
       pending.push_back({index, state});
     }
@@ -61,8 +77,10 @@ void Files::begin(const std::vector<PendingFile>& pending) {
 void Files::begin_file(const PendingFile& pending) {
   const source::Artifact& artifact = m_manifest.artifacts[pending.index];
   storage::Volume& volume = m_context.volume;
-  if (pending.state == storage::FileState::candidate ||
-      !volume.found_content().candidates(identity_of(artifact)).empty()) {
+  if (portion_of(artifact, m_context.portions)) {
+    resume(pending.index);
+  } else if (pending.state == storage::FileState::candidate ||
+             !volume.found_content().candidates(identity_of(artifact)).empty()) {
     check_found(pending);
   } else if (artifact.size == 0 || util::stat_path(volume.layout().journal(artifact.path))) {
     resume(pending.index);
@@ -107,7 +125,8 @@ void Files::adopt_or_fetch(const PendingFile& pending, const Reading& reading) {
 FilePtr Files::open(std::size_t index) {
   const source::Artifact& artifact = m_manifest.artifacts[index];
   FilePtr file = m_active.get(index, [&] {
-    return std::make_shared<FileTransfer>(identity_of(artifact), m_blocks, m_progress);
+    return std::make_shared<FileTransfer>(
+        identity_of(artifact), portion_of(artifact, m_context.portions), m_blocks, m_progress);
   });
   file->open(m_context.volume, journaled(artifact));
   return file;
@@ -117,12 +136,12 @@ FilePtr Files::open(std::size_t index) {
 void Files::resume(std::size_t index) {
   const source::Artifact& artifact = m_manifest.artifacts[index];
   const FilePtr file = open(index);
-  const util::RangeSet present = file->present();
-  m_progress.bytes_present += present.total_bytes();
-  m_progress.bytes_reused += present.total_bytes();
+  m_progress.bytes_present += file->present_bytes();
+  m_progress.bytes_reused += file->present_bytes();
+  const auto missing = file->missing();
   // Before a worker can get at the file, or both would move its checksum.
   const auto next = file->begin();
-  m_scheduler.add(index, artifact.size, present.missing(artifact.size));
+  m_scheduler.add(index, artifact.size, missing);
   advance(index, file, next);
 }
 
@@ -138,6 +157,12 @@ void Files::advance(std::size_t index, const FilePtr& file, FileTransfer::Next n
 }
 
 void Files::complete(std::size_t index, const FilePtr& file) {
+  if (file->is_portion()) {
+    file->seal();
+    m_active.remove(index);
+    finished(index);
+    return;
+  }
   if (file->digest() != file->identity().digest) {
     fetch_again(index, file);
     return;
@@ -150,8 +175,13 @@ void Files::complete(std::size_t index, const FilePtr& file) {
 void Files::finished(std::size_t index) {
   ++m_progress.files_done;
   const source::Artifact& artifact = m_manifest.artifacts[index];
-  m_context.log.debug("file_published", artifact.path + " is complete and verified",
-                      {{"path", artifact.path}, {"bytes", artifact.size}});
+  if (const auto portion = portion_of(artifact, m_context.portions)) {
+    m_context.log.debug("portion_complete", "the portion of " + artifact.path + " is complete",
+                        {{"path", artifact.path}, {"bytes", portion->length}});
+  } else {
+    m_context.log.debug("file_published", artifact.path + " is complete and verified",
+                        {{"path", artifact.path}, {"bytes", artifact.size}});
+  }
   m_scheduler.file_done();
 }
 
@@ -180,7 +210,8 @@ void Files::fetch_again(std::size_t index, const FilePtr& file) {
 
 // A file that one request fetches is not worth a checkpoint.
 bool Files::journaled(const source::Artifact& artifact) const {
-  return artifact.size > m_options.min_chunk_bytes;
+  return artifact.size > m_options.min_chunk_bytes ||
+         portion_of(artifact, m_context.portions).has_value();
 }
 
 void Files::sync() {

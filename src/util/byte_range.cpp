@@ -54,20 +54,31 @@ std::uint64_t RangeSet::contiguous_end(std::uint64_t offset) const {
   return std::max(offset, std::prev(behind)->end());
 }
 
-std::vector<ByteRange> RangeSet::missing(std::uint64_t size) const {
+RangeSet RangeSet::within(ByteRange range) const {
+  RangeSet result;
+  std::uint64_t at = range.offset;
+  for (const ByteRange& gap : missing(range)) {
+    result.add({at, gap.offset - at});
+    at = gap.end();
+  }
+  result.add({at, range.end() - at});
+  return result;
+}
+
+std::vector<ByteRange> RangeSet::missing(ByteRange within) const {
   std::vector<ByteRange> gaps;
-  std::uint64_t at = 0;
+  std::uint64_t at = within.offset;
   for (const ByteRange& range : m_ranges) {
-    if (range.offset >= size) {
+    if (range.offset >= within.end()) {
       break;
     }
     if (range.offset > at) {
       gaps.push_back({at, range.offset - at});
     }
-    at = range.end();
+    at = std::max(at, range.end());
   }
-  if (at < size) {
-    gaps.push_back({at, size - at});
+  if (at < within.end()) {
+    gaps.push_back({at, within.end() - at});
   }
   return gaps;
 }

@@ -44,6 +44,10 @@ Process Job::start(const std::vector<std::string>& arguments) const {
   return {command, environment};
 }
 
+std::unique_ptr<Process> Job::launch() const {
+  return std::make_unique<Process>(std::vector{binary()}, environment);
+}
+
 ProcessResult Job::run(const std::vector<std::string>& arguments) const {
   return start(arguments).wait();
 }

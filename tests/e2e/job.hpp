@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class Job {
   [[nodiscard]] std::string termination_message() const { return read_file(m_termination); }
 
   [[nodiscard]] Process start(const std::vector<std::string>& arguments = {}) const;
+  // The same, owned by the caller.
+  [[nodiscard]] std::unique_ptr<Process> launch() const;
   [[nodiscard]] ProcessResult run(const std::vector<std::string>& arguments = {}) const;
 
  private:

@@ -43,7 +43,7 @@ struct Fixture {
   Fixture() { std::filesystem::create_directories(layout.work()); }
 
   [[nodiscard]] std::unique_ptr<PartialFile> open() {
-    return PartialFile::open(layout, file, true, log);
+    return PartialFile::open(layout, file, {}, log);
   }
   void write(PartialFile& partial, ByteRange range) const {
     partial.write(bytes(content).subspan(range.offset, range.length), range.offset);

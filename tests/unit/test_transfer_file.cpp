@@ -54,6 +54,7 @@ struct Fixture {
   BlockPool pool;
   BlockPool::Block block = pool.take();
   FileTransfer file{{.path = "a.bin", .size = content.size(), .digest = test::digest_of(content)},
+                    {},
                     pool,
                     progress};
 };

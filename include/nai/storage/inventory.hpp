@@ -50,7 +50,8 @@ class Inventory {
   [[nodiscard]] std::vector<RecordedFile> entries(const std::vector<std::string>& paths) const;
 
  private:
-  void load_published_log();
+  void load_published_logs();
+  void load_published_log(const std::filesystem::path& path);
   void append_to_published_log(const std::string& line);
   [[nodiscard]] std::optional<RecordedFile> describe(const FileIdentity& file) const;
   bool remove_if_unchanged(const RecordedFile& file) const;

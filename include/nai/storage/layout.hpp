@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,7 +13,8 @@ namespace nai::storage {
 // Where everything lies on the volume. Pure path arithmetic.
 class Layout {
  public:
-  explicit Layout(std::filesystem::path mount);
+  // `shard`: the one of several pods whose own files these are.
+  explicit Layout(std::filesystem::path mount, std::optional<std::size_t> shard = {});
 
   [[nodiscard]] const std::filesystem::path& mount() const { return m_mount; }
   // What is served: only verified files, ever.
@@ -25,9 +28,13 @@ class Layout {
   [[nodiscard]] std::filesystem::path work() const { return hf_cache() / "work"; }
   [[nodiscard]] std::filesystem::path partial(std::string_view path) const;
   [[nodiscard]] std::filesystem::path journal(std::string_view path) const;
+  // What this shard knows of its portion of a file that several shards write.
+  [[nodiscard]] std::filesystem::path portion_journal(std::string_view path) const;
   // Content that was found elsewhere on the volume, while it is checked.
   [[nodiscard]] std::filesystem::path borrowed(std::string_view path) const;
-  [[nodiscard]] std::filesystem::path published_log() const { return work() / "published"; }
+  // Files that are in place; one log for each that writes.
+  static constexpr std::string_view k_published_log = "published";
+  [[nodiscard]] std::filesystem::path published_log() const;
   // Left by a run that ended and left work: nobody writes to it any more.
   [[nodiscard]] std::filesystem::path end_mark() const { return work() / "ended"; }
   // What outlives a run: the record and the lease.
@@ -41,14 +48,17 @@ class Layout {
   // What was staged of an image, and what its endpoint needs to be told.
   [[nodiscard]] std::filesystem::path image_report() const { return state() / "nim-report.json"; }
   // How far the run is that works on the volume, or was the last to; for others to read.
-  [[nodiscard]] std::filesystem::path status() const { return state() / "status.json"; }
+  [[nodiscard]] std::filesystem::path status() const;
   // States of running checksums, one file for each large file.
   [[nodiscard]] std::filesystem::path digest_trails() const { return state() / "digests"; }
   [[nodiscard]] std::filesystem::path digest_trail(std::string_view path) const;
   [[nodiscard]] std::filesystem::path lease() const { return state() / "lease"; }
+  // What the pods of a sharded download agree on, and how far each of them is.
+  [[nodiscard]] std::filesystem::path shards() const { return state() / "shards"; }
 
  private:
   std::filesystem::path m_mount;
+  std::optional<std::size_t> m_shard;
 };
 
 }  // namespace nai::storage

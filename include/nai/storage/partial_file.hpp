@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <span>
 #include <utility>
@@ -23,7 +24,8 @@ namespace nai::storage {
 class ContentFile;
 
 // A file on its way: content in `<id>.part`, what is known about it in `<id>.journal`, both below
-// hf_cache/work.
+// hf_cache/work. Several shards may write one file, each a portion of it: the content is shared
+// then, and each has a journal of its own, `<id>.journal.<shard>`.
 //
 // Durability: a byte counts as durable only after an fdatasync that returned 0 on a descriptor that
 // had seen no error until then. After the first failed write or sync every further call fails with
@@ -31,13 +33,17 @@ class ContentFile;
 // on NFS v3 and v4.2).
 class PartialFile {
  public:
+  struct Options {
+    bool journaled = true;  // false for files so small that fetching them again is cheaper
+    std::optional<util::ByteRange> portion = {};  // all that is written here; needs a journal
+    std::function<bool()> may_write = {};
+  };
+
   // Opens what an earlier run left, if its journal fits `file`, or starts afresh. Ranges that the
   // journal calls durable are trusted; blocks written after the last sync are read and compared
-  // with their checksums. `journaled` is false for files so small that fetching them again is
-  // cheaper. Throws Error{storage or no_space}.
+  // with their checksums. Throws Error{storage or no_space}.
   static std::unique_ptr<PartialFile> open(const Layout& layout, const FileIdentity& file,
-                                           bool journaled, util::Log& log,
-                                           std::function<bool()> may_write = {});
+                                           Options options, util::Log& log);
 
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
@@ -60,8 +66,10 @@ class PartialFile {
   void sync(const digest::Hasher& verified);
   // Bytes written since the last sync.
   [[nodiscard]] std::uint64_t unsynced_bytes() const { return m_unsynced_bytes; }
-  // Forgets all content and starts again at nothing.
+  // Forgets all content and starts again at nothing. Not for a portion.
   void reset();
+  // Makes a portion durable, all of which is there; the file stays as it is.
+  void seal(const digest::Hasher& verified);
 
   // Makes the content durable and moves it to its place below model-files, replacing what is there.
   // The caller vouches for the checksum. Parent directories are made; a symbolic link among them is
@@ -69,9 +77,11 @@ class PartialFile {
   void publish(const Layout& layout);
 
  private:
-  PartialFile(const Layout& layout, FileIdentity file);
+  PartialFile(const Layout& layout, FileIdentity file, Options options);
+  [[nodiscard]] Journal::Loaded load_journal() const;
   bool restore(util::Log& log);
   void start_afresh();
+  void make_content();
   void sync_content();
   void compact_journal(const digest::Hasher& verified);
   void note_failure();
@@ -81,9 +91,9 @@ class PartialFile {
 
   FileIdentity m_file;
   std::filesystem::path m_path;
-  std::filesystem::path m_journal_path;
-  bool m_journaled = true;
-  std::function<bool()> m_may_write;
+  std::filesystem::path m_whole_journal_path;  // of the file
+  std::filesystem::path m_journal_path;        // the same, but for a portion
+  const Options m_options;
   std::unique_ptr<ContentFile> m_content;
   std::unique_ptr<Journal> m_journal;  // null when not journaled
   digest::Hasher m_hasher;

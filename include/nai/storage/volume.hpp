@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -24,7 +25,8 @@ namespace nai::storage {
 // nothing.
 class Volume {
  public:
-  Volume(std::filesystem::path mount, util::Log& log);
+  // `shard`: which of several pods this is, each of which brings a part of the model.
+  Volume(std::filesystem::path mount, util::Log& log, std::optional<std::size_t> shard = {});
 
   [[nodiscard]] const Layout& layout() const { return m_layout; }
 
@@ -52,7 +54,12 @@ class Volume {
 
   // Loaded at first use.
   [[nodiscard]] Inventory& inventory();
-  [[nodiscard]] std::unique_ptr<PartialFile> open_partial(const FileIdentity& file, bool journaled);
+  // `portion`: what this shard writes of a file that several write.
+  [[nodiscard]] std::unique_ptr<PartialFile> open_partial(
+      const FileIdentity& file, bool journaled, std::optional<util::ByteRange> portion = {});
+  // Makes one journal of those of the shards for each of `files` that they shared, so that it goes
+  // on as any other does. Nobody may be writing. Throws Error{storage or no_space}.
+  void join_portions(const std::vector<FileIdentity>& files) const;
   // Publishes and notes it. `trail` is kept for verify(); a volume that refuses that much is no
   // reason to fail.
   void publish(PartialFile& partial, const DigestTrail& trail);

@@ -60,4 +60,10 @@ struct VolumeLockCallbacks {
                                                               const VolumeLockCallbacks& callbacks,
                                                               const std::stop_token& stop);
 
+// Whether whoever holds `lease` lives: blocks until it gives a sign of life, is gone, or counts as
+// dead. Throws Error{interrupted} on `stop`, Error{storage}.
+[[nodiscard]] bool is_held_by_the_living(const std::filesystem::path& lease,
+                                         const VolumeLockOptions& options, util::Clock& clock,
+                                         const std::stop_token& stop);
+
 }  // namespace nai::storage

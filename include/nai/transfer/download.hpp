@@ -12,6 +12,7 @@
 #include <nai/source/source.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/transfer/progress.hpp>
+#include <nai/transfer/shard.hpp>
 #include <nai/util/clock.hpp>
 #include <nai/util/log.hpp>
 
@@ -55,6 +56,8 @@ struct DownloadContext {
   util::Log& log;
   // Called once, when `progress` tells what was found on the volume and nothing was fetched yet.
   std::function<void()> on_found = {};
+  // Files of which only a part is to be fetched and made durable, and nothing published.
+  Portions portions = {};
 };
 
 // Brings every artifact of `manifest` onto the volume, verified and published, and re-uses what is

@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,12 +15,12 @@
 
 #include <fmt/format.h>
 
+#include <nai/storage/shards.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/storage/volume_lock.hpp>
 #include <nai/transfer/download.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
-#include <nai/util/memory_limit.hpp>
 #include <nai/util/units.hpp>
 #include <nai/version.hpp>
 
@@ -28,10 +28,13 @@
 #include "app/exit_status.hpp"
 #include "app/hold_volume.hpp"
 #include "app/hub_files.hpp"
+#include "app/lock_loss.hpp"
 #include "app/make_source.hpp"
 #include "app/nim.hpp"
 #include "app/progress_line.hpp"
 #include "app/reporter.hpp"
+#include "app/run_steps.hpp"
+#include "app/sharded_download.hpp"
 #include "app/space_advice.hpp"
 #include "app/status_writer.hpp"
 
@@ -50,6 +53,15 @@ std::vector<std::string> paths_of(const source::Manifest& manifest) {
   return paths;
 }
 
+std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest) {
+  std::vector<storage::FileIdentity> files;
+  files.reserve(manifest.artifacts.size());
+  for (const auto& artifact : manifest.artifacts) {
+    files.push_back({artifact.path, artifact.size, artifact.digest});
+  }
+  return files;
+}
+
 const Credential& credential_of(const Config& config) {
   return config.provider == Provider::nim ? config.ngc_key : config.hub_token;
 }
@@ -63,20 +75,19 @@ class DownloadRun {
         m_clock(session.clock),
         m_stop(session.stop),
         m_volume(config.output_mount, session.console),
-        m_manifests(m_volume.layout(), session.console) {}
+        m_manifests(m_volume.layout(), session.console),
+        m_lock_loss(session.stop) {}
 
-  void run();
+  // `on_held` is called when this run alone works on the volume.
+  void run(const std::function<void()>& on_held);
 
  private:
   void resolve();
   void hold_volume();
   void tell_status();
-  void check_lock() const;
-  void prepare_directories();
   [[nodiscard]] bool already_complete();
   void fetch();
   void announce_selection(const source::Manifest& manifest);
-  void announce_found();
   void save_record(const source::Manifest& manifest);
   void summarize(milliseconds taken);
   void clean_up();
@@ -92,26 +103,20 @@ class DownloadRun {
   source::NimSource* m_nim = nullptr;  // m_source, if it is an image
   std::string m_revision;
   transfer::Progress m_progress;
-  std::optional<util::Error> m_why_lost;  // there once m_lock_lost is set
-  std::atomic<bool> m_lock_lost{false};
+  LockLoss m_lock_loss;
   std::unique_ptr<storage::VolumeLock> m_lock;  // its thread uses what is above
   std::optional<StatusWriter> m_status;         // last: it asks the lock
 };
 
-void DownloadRun::run() {
+void DownloadRun::run(const std::function<void()>& on_held) {
   m_volume.check_mount();
   resolve();
   hold_volume();
+  on_held();
   tell_status();
   try {
-    prepare_directories();
-    m_console.announce_blank();
-    m_console.announce("download_started",
-                       fmt::format("## Starting model files download from {} with version {}",
-                                   m_config.repository, m_revision),
-                       {{"repository", m_config.repository},
-                        {"revision", m_revision},
-                        {"model_name", m_config.model_name}});
+    prepare_directories(m_volume, m_console);
+    announce_start(m_config, m_revision, m_console);
     if (!already_complete()) {
       fetch();
     }
@@ -120,19 +125,11 @@ void DownloadRun::run() {
     clean_up();
     m_status->finish(RunState::complete);
   } catch (const util::Error& error) {
-    const bool interrupted = error.kind() == util::ErrorKind::interrupted;
-    m_status->finish(interrupted ? RunState::interrupted : RunState::failed, name_of(error.kind()),
-                     error.what());
+    m_status->finish(state_of(error), name_of(error.kind()), error.what());
     // Whatever went wrong may be the other run's doing then.
-    check_lock();
+    m_lock_loss.check();
     m_volume.note_end();
     throw;
-  }
-}
-
-void DownloadRun::check_lock() const {
-  if (m_lock_lost) {
-    throw util::Error(*m_why_lost);
   }
 }
 
@@ -154,33 +151,16 @@ void DownloadRun::resolve() {
 
 void DownloadRun::hold_volume() {
   m_lock = app::hold_volume(m_volume, m_config, {m_console, m_clock, m_stop},
-                            [this](const util::Error& why) {
-                              m_why_lost = why;
-                              m_lock_lost = true;
-                              m_stop.request_stop();
-                            });
+                            [this](const util::Error& why) { m_lock_loss.note(why); });
   m_volume.set_guard([this] { return m_lock->confirm(); });
 }
 
 void DownloadRun::tell_status() {
-  m_status.emplace(StatusFiles{.status = m_volume.layout().status(),
-                               .metrics = m_config.metrics_file,
-                               .may_write = [this] { return !m_lock_lost && m_lock->confirm(); }},
-                   RunIdentity{.repository = m_config.repository,
-                               .revision = m_revision,
-                               .model_name = m_config.model_name,
-                               .host = host_name(),
-                               .pid = static_cast<std::uint64_t>(::getpid()),
-                               .started_at = m_clock.system_now()},
-                   m_progress, m_console, m_clock);
-}
-
-void DownloadRun::prepare_directories() {
-  for (const auto& directory : m_volume.prepare_directories()) {
-    m_console.announce("directory_created",
-                       fmt::format("The new directory is created! - {}", directory.string()),
-                       {{"path", directory.string()}});
-  }
+  m_status.emplace(
+      StatusFiles{.status = m_volume.layout().status(),
+                  .metrics = m_config.metrics_file,
+                  .may_write = [this] { return !m_lock_loss.happened() && m_lock->confirm(); }},
+      this_run(m_config, m_revision, m_clock), m_progress, m_console, m_clock);
 }
 
 bool DownloadRun::already_complete() {
@@ -205,11 +185,6 @@ bool DownloadRun::already_complete() {
   return true;
 }
 
-transfer::Options transfer_options(const Config& config) {
-  const auto limit = util::memory_limit();
-  return limit ? transfer::within_memory(config.transfer, *limit) : config.transfer;
-}
-
 void DownloadRun::fetch() {
   const auto manifest = m_source->list(m_stop.get_token());
   if (m_nim != nullptr) {
@@ -220,6 +195,7 @@ void DownloadRun::fetch() {
     }
   }
   announce_selection(manifest);
+  m_volume.join_portions(identities_of(manifest));
   warn_of_little_space(m_volume, manifest, m_console);
   m_volume.begin_changes();
   milliseconds taken{0};
@@ -231,7 +207,7 @@ void DownloadRun::fetch() {
                         .progress = m_progress,
                         .clock = m_clock,
                         .log = m_console,
-                        .on_found = [this] { announce_found(); }},
+                        .on_found = [this] { tell_found(m_progress, m_console); }},
                        m_stop.get_token());
     save_record(manifest);
     taken = reporter.elapsed();
@@ -256,19 +232,8 @@ void DownloadRun::announce_selection(const source::Manifest& manifest) {
   }
 }
 
-void DownloadRun::announce_found() {
-  const auto state = snapshot(m_progress);
-  const std::uint64_t unproven = m_progress.files_unproven;
-  m_console.progress("found", found_line(state, unproven),
-                     {{"bytes_found", state.bytes_reused},
-                      {"bytes_total", state.bytes_total},
-                      {"files_complete", state.files_done},
-                      {"files_to_check", unproven},
-                      {"files_total", state.files_total}});
-}
-
 void DownloadRun::save_record(const source::Manifest& manifest) {
-  check_lock();
+  m_lock_loss.check();
   const auto paths = paths_of(manifest);
   write_hub_files(m_config, m_volume.layout(), m_revision, m_volume.inventory().entries(paths),
                   m_console);
@@ -305,9 +270,10 @@ void DownloadRun::summarize(milliseconds taken) {
 }
 
 void DownloadRun::clean_up() {
-  if (m_lock_lost) {
+  if (m_lock_loss.happened()) {
     return;  // hf_cache is another run's now
   }
+  storage::ShardBoard(m_volume.layout()).remove();
   const auto directory = m_volume.layout().hf_cache().string();
   m_console.announce_blank();
   if (keeps_hub_cache(m_config)) {
@@ -354,7 +320,13 @@ util::Error with_owner(const util::Error& error, const std::filesystem::path& mo
 
 int run_download(const Config& config, Session& session) {
   try {
-    DownloadRun(config, session).run();
+    if (config.shards.count > 1) {
+      download_sharded(config, session, [&](const Config& whole, const auto& on_held) {
+        DownloadRun(whole, session).run(on_held);
+      });
+    } else {
+      DownloadRun(config, session).run([] {});
+    }
     return 0;
   } catch (const util::Error& error) {
     if (error.kind() == util::ErrorKind::unauthorized) {

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/shard_run.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <nai/util/error.hpp>
+#include <nai/util/units.hpp>
+
+#include "app/exit_status.hpp"
+#include "app/hold_volume.hpp"
+#include "app/progress_line.hpp"
+#include "app/reporter.hpp"
+#include "app/run_steps.hpp"
+#include "app/status_writer.hpp"
+
+namespace nai::app {
+
+namespace {
+
+using storage::ShardState;
+
+// The end of a run that fails. What stays "working" is found by its lease.
+void note_open(const storage::ShardBoard& board, std::uint64_t index) noexcept {
+  try {
+    board.note(index, ShardState::open);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
+}  // namespace
+
+util::Error taken_over() {
+  return {util::ErrorKind::volume_busy,
+          "another run has taken the volume over from the pods of this download"};
+}
+
+std::string name_of_shard(std::uint64_t index, std::uint64_t count) {
+  return fmt::format("shard {} (of 0 to {})", index, count - 1);
+}
+
+ShardRun::ShardRun(const ShardContext& context, std::uint64_t index)
+    : m_context(context),
+      m_index(index),
+      m_volume(context.config.output_mount, context.session.console, index),
+      m_board(m_volume.layout()),
+      m_lock_loss(context.session.stop),
+      m_plan_seen(context.session.clock.steady_now()) {}
+
+void ShardRun::take(std::chrono::milliseconds wait_limit) {
+  require_plan();
+  Config config = m_context.config;
+  config.lock.wait_limit = wait_limit;
+  m_lock = hold_shard(m_board, m_index, config, m_context.session,
+                      [this](const util::Error& why) { m_lock_loss.note(why); });
+  m_volume.set_guard([this] { return may_write(); });
+}
+
+bool ShardRun::try_take() {
+  require_plan();
+  try {
+    take(std::chrono::milliseconds(0));
+    return true;
+  } catch (const util::Error& error) {
+    if (error.kind() == util::ErrorKind::volume_busy) {
+      return false;
+    }
+    throw;
+  }
+}
+
+void ShardRun::require_plan() const {
+  if (m_board.plan() != m_context.plan) {
+    throw taken_over();
+  }
+}
+
+bool ShardRun::may_write() {
+  if (!m_lock->confirm()) {
+    return false;
+  }
+  if (!plan_stands()) {
+    m_lock_loss.note(taken_over());
+    return false;
+  }
+  return true;
+}
+
+// Asks the volume once a heartbeat: a run that wants all of it takes the plan away.
+bool ShardRun::plan_stands() {
+  const auto now = m_context.session.clock.steady_now();
+  if (now - m_plan_seen.load() >= m_context.config.lock.heartbeat) {
+    if (m_board.plan() != m_context.plan) {
+      return false;
+    }
+    m_plan_seen = now;
+  }
+  return true;
+}
+
+void ShardRun::run() {
+  const transfer::Shard shard =
+      transfer::shard_of(m_context.manifest, m_index, m_context.plan.count);
+  require_plan();
+  m_board.note(m_index, ShardState::working);
+  announce(shard);
+  StatusWriter status({.status = m_volume.layout().status(),
+                       .metrics = m_context.config.metrics_file,
+                       .may_write = [this] { return !m_lock_loss.happened() && may_write(); }},
+                      this_run(m_context.config, m_context.plan.revision, m_context.session.clock),
+                      m_progress, m_context.session.console, m_context.session.clock);
+  try {
+    fetch(shard);
+    m_lock_loss.check();
+    m_board.note(m_index, ShardState::complete);
+    status.finish(RunState::complete);
+  } catch (const util::Error& error) {
+    status.finish(state_of(error), name_of(error.kind()), error.what());
+    m_lock_loss.check();
+    note_open(m_board, m_index);
+    throw;
+  }
+}
+
+void ShardRun::announce(const transfer::Shard& shard) {
+  const std::uint64_t files = shard.manifest.artifacts.size();
+  const std::uint64_t shared = shard.portions.size();
+  m_context.session.console.progress(
+      "shard_selected",
+      fmt::format("Progress: {}: {} files to have, {}{}",
+                  name_of_shard(m_index, m_context.plan.count), files,
+                  util::format_bytes(shard.total_bytes()),
+                  shared == 0 ? "" : fmt::format("; {} of them shared with other shards", shared)),
+      {{"shard", m_index},
+       {"shards", m_context.plan.count},
+       {"files", files},
+       {"files_shared", shared},
+       {"bytes", shard.total_bytes()}});
+}
+
+void ShardRun::fetch(const transfer::Shard& shard) {
+  const Config& config = m_context.config;
+  const auto& [console, clock, stop] = m_context.session;
+  const Reporter reporter(m_progress, console, clock, config.output.progress_interval);
+  transfer::download(shard.manifest, transfer_options(config),
+                     {.source = m_context.source,
+                      .volume = m_volume,
+                      .progress = m_progress,
+                      .clock = clock,
+                      .log = console,
+                      .on_found = [&] { tell_found(m_progress, console); },
+                      .portions = shard.portions},
+                     stop.get_token());
+  const auto taken = reporter.elapsed();
+  const auto state = snapshot(m_progress);
+  console.progress("summary", summary_line(state, taken), summary_fields(state, taken));
+}
+
+}  // namespace nai::app

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <map>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <nai/storage/journal.hpp>
+#include <nai/storage/volume.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+using Journals = std::vector<std::filesystem::path>;
+
+// The journals of portions in `directory`, by the name of the whole file's journal.
+std::map<std::string, Journals> portion_journals(const std::filesystem::path& directory) {
+  std::map<std::string, Journals> journals;
+  std::error_code problem;
+  std::filesystem::directory_iterator entry(directory, problem);
+  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    // "<id>.journal.<shard>"
+    if (const auto whole = entry->path().stem(); whole.extension() == ".journal") {
+      journals[whole.string()].push_back(entry->path());
+    }
+  }
+  return journals;
+}
+
+void add(JournalContent& sum, JournalContent part) {
+  for (const auto& range : part.durable.ranges()) {
+    sum.durable.add(range);
+  }
+  sum.unsynced.insert(sum.unsynced.end(), part.unsynced.begin(), part.unsynced.end());
+  if (part.hasher && (!sum.hasher || sum.hasher->position() < part.hasher->position())) {
+    sum.hasher = std::move(part.hasher);
+  }
+}
+
+void join(const std::filesystem::path& whole, const Journals& portions, const FileIdentity& file) {
+  JournalContent sum;
+  Journals all = portions;
+  all.push_back(whole);
+  for (const auto& path : all) {
+    if (auto loaded = Journal::load(path, file); loaded.content) {
+      add(sum, std::move(*loaded.content));
+    }
+  }
+  Journal::create(whole, file, sum);
+  for (const auto& path : portions) {
+    static_cast<void>(::unlink(path.c_str()));
+  }
+}
+
+}  // namespace
+
+void Volume::join_portions(const std::vector<FileIdentity>& files) const {
+  const auto journals = portion_journals(m_layout.work());
+  for (const FileIdentity& file : files) {
+    const auto whole = m_layout.journal(file.path);
+    if (const auto found = journals.find(whole.filename().string()); found != journals.end()) {
+      join(whole, found->second, file);
+    }
+  }
+}
+
+}  // namespace nai::storage

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "e2e/job.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using namespace nai::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint64_t k_mb = 1'000'000;
+constexpr std::string_view k_success = "## Successfully downloaded model_files";
+
+// Of four shards each has a portion of the large file.
+std::vector<mock::File> model_files() {
+  std::vector<mock::File> files{
+      mock::lfs_file("large.bin", mock::Content::generated(9, 200 * k_mb))};
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    files.push_back(mock::lfs_file("small-" + std::to_string(i) + ".bin",
+                                   mock::Content::generated(i, (i + 1) * k_mb)));
+  }
+  files.push_back(mock::regular_file("config.json", "{}"));
+  return files;
+}
+
+mock::Options paced() {
+  mock::Options options = over_tls();
+  options.shaping.connection_bytes_per_second = 3 * k_mb;
+  options.cdn_send_buffer_bytes = 64 * 1024;
+  return options;
+}
+
+// The pods of an Indexed Job on one volume.
+class Pods {
+ public:
+  explicit Pods(const mock::Options& options)
+      : m_registry(options), m_job(m_registry, "org/model") {
+    m_registry.add(mock::make_repository("org/model", m_files));
+    m_job.environment["SHARD_COUNT"] = "4";
+    m_job.environment["CONNECTIONS"] = "4";
+    m_job.environment["LOCK_DEAD_AFTER"] = "3s";
+  }
+
+  [[nodiscard]] mock::Registry& registry() { return m_registry; }
+  [[nodiscard]] Job& job() { return m_job; }
+  [[nodiscard]] std::unique_ptr<Process> start(int index) {
+    m_job.environment["JOB_COMPLETION_INDEX"] = std::to_string(index);
+    return m_job.launch();
+  }
+  [[nodiscard]] std::vector<std::unique_ptr<Process>> start_all() {
+    std::vector<std::unique_ptr<Process>> pods;
+    for (int index = 0; index < 4; ++index) {
+      pods.push_back(start(index));
+    }
+    return pods;
+  }
+
+  [[nodiscard]] std::filesystem::path state(int index) const {
+    return m_job.mount() / ".nai/shards" / (std::to_string(index) + ".state");
+  }
+  [[nodiscard]] std::filesystem::path record() const { return m_job.mount() / ".nai/record.json"; }
+  [[nodiscard]] bool all_shards_complete() const {
+    for (int index = 0; index < 4; ++index) {
+      if (!std::filesystem::exists(state(index)) || read_file(state(index)) != "complete\n") {
+        return false;
+      }
+    }
+    return true;
+  }
+  // No reader ever sees what was not verified.
+  void check_visible_files() const {
+    for (const auto& file : m_files) {
+      if (std::filesystem::exists(m_job.model_file(file.path))) {
+        CHECK(same_content(m_job.model_file(file.path), file.content));
+      }
+    }
+  }
+  void check_complete() const {
+    for (const auto& file : m_files) {
+      INFO(file.path);
+      CHECK(same_content(m_job.model_file(file.path), file.content));
+    }
+    CHECK(std::filesystem::exists(record()));
+    CHECK_FALSE(std::filesystem::exists(m_job.mount() / "hf_cache"));
+    CHECK_FALSE(std::filesystem::exists(m_job.mount() / ".nai/shards"));
+    CHECK(m_registry.violations().empty());
+  }
+  [[nodiscard]] double served() const {
+    std::uint64_t size = 0;
+    for (const auto& file : m_files) {
+      size += file.content.size();
+    }
+    return static_cast<double>(m_registry.content_bytes_served()) / static_cast<double>(size);
+  }
+
+ private:
+  std::vector<mock::File> m_files = model_files();
+  mock::Registry m_registry;
+  Job m_job;
+};
+
+template <typename Condition>
+bool becomes_true(const Condition& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      return false;
+    }
+    std::this_thread::sleep_for(5ms);
+  }
+  return true;
+}
+
+// A lease of somebody who is alive for as long as nobody takes it away.
+class ForeignLease {
+ public:
+  explicit ForeignLease(std::filesystem::path path) : m_path(std::move(path)) {
+    m_thread = std::jthread([this](const std::stop_token& stop) {
+      for (int beat = 0; !stop.stop_requested(); ++beat) {
+        write_file(m_path, "somebody " + std::to_string(beat) + "\n");
+        std::this_thread::sleep_for(100ms);
+      }
+      std::filesystem::remove(m_path);
+    });
+  }
+
+ private:
+  std::filesystem::path m_path;
+  std::jthread m_thread;
+};
+
+std::size_t count_of(const std::string& text, std::string_view part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("four pods bring one model, though one of them is killed and started again") {
+  Pods pods(paced());
+  auto running = pods.start_all();
+  REQUIRE(pods.registry().wait_for_content_bytes(100 * k_mb, 60s));
+  running[2]->send_signal(SIGKILL);
+  CHECK(running[2]->wait().signal == SIGKILL);
+  pods.check_visible_files();
+  CHECK_FALSE(std::filesystem::exists(pods.job().model_file("large.bin")));
+  CHECK_FALSE(std::filesystem::exists(pods.record()));
+
+  running[2] = pods.start(2);
+  std::size_t successes = 0;
+  for (const auto& pod : running) {
+    const auto result = pod->wait();
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 0);
+    successes += count_of(result.out, k_success);
+  }
+  CHECK(successes >= 1);
+  pods.check_complete();
+  WARN("served " << pods.served() << " times the size of the model");
+  CHECK(pods.served() <= 1.1);
+
+  // Whoever is started again finds it complete.
+  const auto served = pods.registry().content_bytes_served();
+  for (const auto& pod : pods.start_all()) {
+    const auto result = pod->wait();
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 0);
+    CHECK_THAT(result.out, ContainsSubstring(std::string(k_success)));
+  }
+  CHECK(pods.registry().content_bytes_served() == served);
+  pods.check_complete();
+}
+
+TEST_CASE("one pod alone brings the shards that nobody began") {
+  Pods pods(over_tls());
+  const auto result = pods.start(1)->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  for (const auto* shard : {"shard 0 (of 0 to 3)", "shard 1 (of 0 to 3)", "shard 3 (of 0 to 3)"}) {
+    CHECK_THAT(result.out, ContainsSubstring(shard));
+  }
+  CHECK(count_of(result.out, k_success) == 1);
+  pods.check_complete();
+  CHECK(pods.served() <= 1.01);
+}
+
+TEST_CASE("a pod that ends before the others says which shards are to come") {
+  Pods pods(paced());
+  pods.job().environment["CONNECTIONS"] = "1";
+  const auto slow = pods.start(0);
+  REQUIRE(becomes_true([&] {
+    return std::filesystem::exists(pods.state(0)) && read_file(pods.state(0)) == "working \n";
+  }));
+  pods.job().environment["CONNECTIONS"] = "64";
+  const auto result = pods.start(3)->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  CHECK_THAT(result.out, ContainsSubstring("## Successfully downloaded shard 3 (of 0 to 3); 1 of 4 "
+                                           "to come: 0"));
+  CHECK(count_of(result.out, k_success) == 0);
+  CHECK_FALSE(std::filesystem::exists(pods.record()));
+  CHECK(slow->wait().exit_status == 0);
+  pods.check_complete();
+}
+
+TEST_CASE("a pod that dies between its last byte and the record is started again and ends it") {
+  Pods pods(over_tls());
+  std::filesystem::create_directories(pods.job().mount() / ".nai");
+  auto running = pods.start_all();
+  REQUIRE(becomes_true([&] { return std::filesystem::exists(pods.state(3)); }));
+  auto foreign = std::make_unique<ForeignLease>(pods.job().mount() / ".nai/lease");
+  REQUIRE(becomes_true([&] { return pods.all_shards_complete(); }));
+  for (const auto& pod : running) {
+    pod->send_signal(SIGKILL);
+    pod->wait();
+  }
+  CHECK_FALSE(std::filesystem::exists(pods.record()));
+  CHECK_FALSE(std::filesystem::exists(pods.job().model_file("large.bin")));
+  pods.check_visible_files();
+
+  // Two of them at once: one ends it, the other finds it ended.
+  const auto served = pods.registry().content_bytes_served();
+  const auto one = pods.start(1);
+  const auto other = pods.start(2);
+  foreign.reset();
+  const auto first = one->wait();
+  const auto second = other->wait();
+  INFO(first.out << first.err << second.out << second.err);
+  CHECK(first.exit_status == 0);
+  CHECK(second.exit_status == 0);
+  CHECK(count_of(first.out + second.out, "the volume is complete since") <= 1);
+  CHECK(count_of(first.out + second.out, k_success) == 2);
+  CHECK(pods.registry().content_bytes_served() == served);
+  pods.check_complete();
+}
+
+TEST_CASE("a pod with another number of shards is refused while the others work") {
+  Pods pods(paced());
+  pods.job().environment["CONNECTIONS"] = "1";
+  const auto running = pods.start_all();
+  REQUIRE(pods.registry().wait_for_content_bytes(20 * k_mb, 60s));
+  pods.job().environment["SHARD_COUNT"] = "3";
+  const auto refused = pods.start(1)->wait();
+  INFO(refused.out << refused.err);
+  CHECK(refused.exit_status == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("SHARD_COUNT (--shard-count) is 3") &&
+                              ContainsSubstring("but 4 pods are bringing"));
+  for (const auto& pod : running) {
+    CHECK(pod->wait().exit_status == 0);
+  }
+  pods.check_complete();
+}
+
+TEST_CASE("a run without shards takes over what dead pods left, and goes on from there") {
+  Pods pods(paced());
+  auto running = pods.start_all();
+  REQUIRE(pods.registry().wait_for_content_bytes(100 * k_mb, 60s));
+  for (const auto& pod : running) {
+    pod->send_signal(SIGKILL);
+    pod->wait();
+  }
+  pods.job().environment.erase("SHARD_COUNT");
+  const auto result = pods.start(0)->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  pods.check_complete();
+  CHECK(pods.served() <= 1.1);
+}
+
+TEST_CASE("a run without shards stops pods that are at work") {
+  Pods pods(paced());
+  auto running = pods.start_all();
+  REQUIRE(pods.registry().wait_for_content_bytes(20 * k_mb, 60s));
+  pods.job().environment.erase("SHARD_COUNT");
+  const auto whole = pods.start(0);
+  for (const auto& pod : running) {
+    const auto result = pod->wait();
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 8);
+    CHECK_THAT(result.err, ContainsSubstring("another run has taken the volume over"));
+  }
+  const auto result = whole->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  pods.check_complete();
+}
