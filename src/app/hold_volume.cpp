@@ -35,7 +35,7 @@ class WaitReporter {
                             ? std::string()
                             : fmt::format(", {} so far", util::format_duration(seconds));
     m_console.progress(
-        "waiting_for_volume", fmt::format("{} {}{}", m_message, holder, so_far),
+        "waiting_for_volume", fmt::format("{}{}{}", m_message, holder, so_far),
         {{"holder", holder}, {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
   }
 
@@ -75,7 +75,7 @@ bool is_worked_on(const storage::ShardBoard& board, const storage::ShardPlan& pl
 std::unique_ptr<storage::VolumeLock> hold_shard(
     const storage::ShardBoard& board, std::uint64_t index, const Config& config,
     const Session& session, std::function<void(const util::Error& why)> on_lost) {
-  const WaitReporter reporter(fmt::format("waiting for shard {}, which is in use by", index),
+  const WaitReporter reporter(fmt::format("waiting for shard {}, which is in use by ", index),
                               session.console, config.output.progress_interval);
   return storage::acquire_volume_lock(board.lease(index), config.lock, session.clock,
                                       {.on_wait = reporter, .on_lost = std::move(on_lost)},
@@ -86,7 +86,7 @@ std::unique_ptr<storage::VolumeLock> hold_volume(
     storage::Volume& volume, const Config& config, const Session& session,
     std::function<void(const util::Error& why)> on_lost) {
   volume.prepare_state();
-  const WaitReporter reporter("waiting for the volume, which is in use by", session.console,
+  const WaitReporter reporter("waiting for the volume, which is in use by ", session.console,
                               config.output.progress_interval);
   return storage::acquire_volume_lock(
       volume.layout().lease(), config.lock, session.clock,

@@ -219,6 +219,22 @@ TEST_CASE("A value in a refusal cannot drive a terminal or fill the log", "[app]
   CHECK(refusal({{"PROVIDER", std::string(100'000, 'x')}}).size() < 400);
 }
 
+TEST_CASE("A shard is one of several, and of a repository", "[app]") {
+  const auto shard = [](const char* count, const char* index) {
+    return Environment{{"REPO_ID", "a/b"}, {"SHARD_COUNT", count}, {"JOB_COMPLETION_INDEX", index}};
+  };
+  CHECK(load(shard("4", "3")).shards.index == 3);
+  CHECK(load(shard("1", "7")).shards.count == 1);
+  CHECK_THAT(refusal(shard("4", "4")), ContainsSubstring("expected an index from 0 to 3"));
+  CHECK_THAT(refusal({{"REPO_ID", "a/b"}, {"SHARD_COUNT", "2"}}),
+             ContainsSubstring("JOB_COMPLETION_INDEX (--shard-index) is not set"));
+  CHECK_THAT(refusal({{"REPO_ID", "nvcr.io/nim/a/b:1"},
+                      {"PROVIDER", "nim"},
+                      {"SHARD_COUNT", "2"},
+                      {"JOB_COMPLETION_INDEX", "0"}}),
+             ContainsSubstring("leave SHARD_COUNT out"));
+}
+
 TEST_CASE("What contradicts itself is refused", "[app]") {
   CHECK_THAT(refusal({{"REPO_ID", "a/b"}, {"OUTPUT_FORMAT", "nim"}}),
              ContainsSubstring("OUTPUT_FORMAT (--output-format) is \"nim\" while PROVIDER "
