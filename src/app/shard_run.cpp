@@ -144,7 +144,8 @@ void ShardRun::announce(const transfer::Shard& shard) {
 
 void ShardRun::fetch(const transfer::Shard& shard) {
   const Config& config = m_context.config;
-  const auto& [console, clock, stop] = m_context.session;
+  Console& console = m_context.session.console;
+  util::Clock& clock = m_context.session.clock;
   const Reporter reporter(m_progress, console, clock, config.output.progress_interval);
   transfer::download(shard.manifest, transfer_options(config),
                      {.source = m_context.source,
@@ -154,7 +155,7 @@ void ShardRun::fetch(const transfer::Shard& shard) {
                       .log = console,
                       .on_found = [&] { tell_found(m_progress, console); },
                       .portions = shard.portions},
-                     stop.get_token());
+                     m_context.session.stop.get_token());
   const auto taken = reporter.elapsed();
   const auto state = snapshot(m_progress);
   console.progress("summary", summary_line(state, taken), summary_fields(state, taken));

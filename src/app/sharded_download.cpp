@@ -135,7 +135,7 @@ bool ShardedDownload::is_complete() {
 
 // Agrees with the other pods on what is downloaded.
 storage::ShardPlan ShardedDownload::join() {
-  const storage::ShardPlan wanted = m_plan;
+  storage::ShardPlan wanted = m_plan;
   auto plan = m_board.plan();
   if (plan && fits(*plan, wanted)) {
     return *plan;

@@ -77,12 +77,12 @@ void Files::begin(const std::vector<PendingFile>& pending) {
 void Files::begin_file(const PendingFile& pending) {
   const source::Artifact& artifact = m_manifest.artifacts[pending.index];
   storage::Volume& volume = m_context.volume;
-  if (portion_of(artifact, m_context.portions)) {
-    resume(pending.index);
-  } else if (pending.state == storage::FileState::candidate ||
-             !volume.found_content().candidates(identity_of(artifact)).empty()) {
+  const bool portion = portion_of(artifact, m_context.portions).has_value();
+  if (!portion && (pending.state == storage::FileState::candidate ||
+                   !volume.found_content().candidates(identity_of(artifact)).empty())) {
     check_found(pending);
-  } else if (artifact.size == 0 || util::stat_path(volume.layout().journal(artifact.path))) {
+  } else if (portion || artifact.size == 0 ||
+             util::stat_path(volume.layout().journal(artifact.path))) {
     resume(pending.index);
   } else {
     m_scheduler.add(pending.index, artifact.size, {{0, artifact.size}});

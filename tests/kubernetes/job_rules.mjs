@@ -65,6 +65,15 @@ function* programComplaints({ template: { spec } }, program) {
   }
 }
 
+// The pods of an Indexed Job are the shards of one model.
+function* shardComplaints({ completionMode, completions, template }) {
+  for (const { env = [] } of template.spec.containers) {
+    const count = Number(env.find(({ name }) => name === "SHARD_COUNT")?.value || 1);
+    if (completionMode === "Indexed" && count !== completions) yield `SHARD_COUNT is ${count}, completions ${completions}`;
+    if (completionMode !== "Indexed" && count !== 1) yield "SHARD_COUNT without completionMode Indexed";
+  }
+}
+
 // Which action the first rule takes that names this exit status.
 function actionFor(status, { rules }) {
   const rule = rules.find(
@@ -96,6 +105,7 @@ export function* jobComplaints(job, others, program) {
   yield* serverComplaints(job.spec);
   yield* referenceComplaints(job.spec, others);
   yield* programComplaints(job.spec, program);
+  yield* shardComplaints(job.spec);
   if (job.spec.podFailurePolicy) yield* policyComplaints(job.spec.podFailurePolicy, program);
 }
 

@@ -37,6 +37,14 @@ export const mistakes = {
     spoil: ({ container }) => container.env.push({ name: "REPO_REVISION", value: "main" }),
     expect: /REPO_REVISION is no variable of the program/,
   },
+  "shards without indexes": {
+    spoil: ({ container }) => container.env.push({ name: "SHARD_COUNT", value: "4" }),
+    expect: /SHARD_COUNT without completionMode Indexed/,
+  },
+  "more pods than shards": {
+    spoil: ({ spec }) => Object.assign(spec, { completionMode: "Indexed", completions: 4, parallelism: 4 }),
+    expect: /SHARD_COUNT is 1, completions 4/,
+  },
   "an unknown command": {
     spoil: ({ container }) => (container.args = ["donwload"]),
     expect: /donwload is no command of the program/,
