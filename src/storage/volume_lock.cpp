@@ -22,8 +22,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How often a waiter looks, whatever the heartbeat.
+// How often a waiter looks at most and at least, whatever the heartbeat. Others hold a lease for
+// hours, or just for a moment.
+constexpr milliseconds k_first_poll{20};
 constexpr milliseconds k_poll{1'000};
+
+milliseconds poll_interval(const VolumeLockOptions& options, util::SteadyTime::duration waited) {
+  const auto part = std::chrono::duration_cast<milliseconds>(waited) / 8;
+  return std::min(options.heartbeat, std::clamp(part, k_first_poll, k_poll));
+}
 
 // Keeps a lease alive on a thread of its own.
 class HeldLease final : public VolumeLock {
@@ -225,7 +232,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
         return lock;
       }
       // There is one after all: a client of NFS may not see for a while what another made.
-      clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
+      clock.sleep_until(now + poll_interval(options, now - start), stop);
       continue;
     }
     proven_dead = false;
@@ -242,7 +249,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
       callbacks.on_wait(watch.holder(), waited);
       next_report = now + options.heartbeat;
     }
-    clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
+    clock.sleep_until(now + poll_interval(options, now - start), stop);
   }
   throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
 }
@@ -250,6 +257,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
 bool is_held_by_the_living(const std::filesystem::path& lease, const VolumeLockOptions& options,
                            util::Clock& clock, const std::stop_token& stop) {
   LeaseWatch watch(options, this_process());
+  const auto start = clock.steady_now();
   const auto first = read_lease(lease);
   while (!stop.stop_requested()) {
     const auto text = read_lease(lease);
@@ -264,7 +272,7 @@ bool is_held_by_the_living(const std::filesystem::path& lease, const VolumeLockO
     if (watch.holder_is_dead(lease, now)) {
       return false;
     }
-    clock.sleep_until(now + std::min(options.heartbeat, k_poll), stop);
+    clock.sleep_until(now + poll_interval(options, now - start), stop);
   }
   throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
 }
