@@ -249,10 +249,10 @@ std::string found_line(const ProgressState& state, std::uint64_t files_to_check)
   return line;
 }
 
-std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken) {
-  auto line = fmt::format("Progress: done - {}, {}, all verified",
-                          plural(state.files_total, "file", "files"),
-                          util::format_bytes(state.bytes_total));
+std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken,
+                         std::string_view checked) {
+  auto line = fmt::format("Progress: done - {}, {}, {}", plural(state.files_total, "file", "files"),
+                          util::format_bytes(state.bytes_total), checked);
   if (state.bytes_received == 0) {
     return line + " - nothing had to be fetched";
   }

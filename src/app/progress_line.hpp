@@ -88,7 +88,8 @@ class RateMeter {
 [[nodiscard]] util::Fields progress_fields(const ProgressState& state, const Pace& pace);
 
 // "Progress: done - 16 files, 16.1 GB, all verified - fetched 10.87 GB in 2m31s …".
-[[nodiscard]] std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken);
+[[nodiscard]] std::string summary_line(const ProgressState& state, std::chrono::milliseconds taken,
+                                       std::string_view checked = "all verified");
 [[nodiscard]] util::Fields summary_fields(const ProgressState& state,
                                           std::chrono::milliseconds taken);
 

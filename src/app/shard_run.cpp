@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -158,7 +159,9 @@ void ShardRun::fetch(const transfer::Shard& shard) {
                      m_context.session.stop.get_token());
   const auto taken = reporter.elapsed();
   const auto state = snapshot(m_progress);
-  console.progress("summary", summary_line(state, taken), summary_fields(state, taken));
+  const std::string_view checked =
+      shard.portions.empty() ? "all verified" : "verified but for what is shared";
+  console.progress("summary", summary_line(state, taken, checked), summary_fields(state, taken));
 }
 
 }  // namespace nai::app

@@ -194,6 +194,7 @@ TEST_CASE("one pod alone brings the shards that nobody began") {
   for (const auto* shard : {"shard 0 (of 0 to 3)", "shard 1 (of 0 to 3)", "shard 3 (of 0 to 3)"}) {
     CHECK_THAT(result.out, ContainsSubstring(shard));
   }
+  CHECK_THAT(result.out, ContainsSubstring("verified but for what is shared"));
   CHECK(count_of(result.out, k_success) == 1);
   pods.check_complete();
   CHECK(pods.served() <= 1.01);
