@@ -69,8 +69,11 @@ Journal::Loaded PartialFile::load_journal() const {
   Journal::Loaded whole = Journal::load(m_whole_journal_path, m_file);
   if (whole.content) {
     JournalContent& content = *whole.content;
-    content.durable = content.durable.within(*m_options.portion);
-    content.unsynced.clear();
+    const util::ByteRange portion = *m_options.portion;
+    content.durable = content.durable.within(portion);
+    std::erase_if(content.unsynced, [&](const JournaledBlock& block) {
+      return block.range.offset < portion.offset || block.range.end() > portion.end();
+    });
     if (content.hasher && !content.durable.contains({0, content.hasher->position()})) {
       content.hasher.reset();
     }

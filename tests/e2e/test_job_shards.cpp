@@ -53,6 +53,7 @@ class Pods {
     m_job.environment["LOCK_DEAD_AFTER"] = "3s";
   }
 
+  [[nodiscard]] const std::vector<mock::File>& files() const { return m_files; }
   [[nodiscard]] mock::Registry& registry() { return m_registry; }
   [[nodiscard]] Job& job() { return m_job; }
   [[nodiscard]] std::unique_ptr<Process> start(int index) {
@@ -265,6 +266,45 @@ TEST_CASE("a pod with another number of shards is refused while the others work"
     CHECK(pod->wait().exit_status == 0);
   }
   pods.check_complete();
+}
+
+TEST_CASE("pods that come after the branch moved bring the commit of the first") {
+  Pods pods(paced());
+  auto running = std::vector<std::unique_ptr<Process>>();
+  running.push_back(pods.start(0));
+  REQUIRE(pods.registry().wait_for_content_bytes(5 * k_mb, 60s));
+  auto repository = mock::make_repository("org/model", pods.files());
+  const std::string first = repository.refs.at("main");
+  repository.add_commit({mock::regular_file("config.json", "{\"newer\": true}")});
+  pods.registry().add(std::move(repository));
+  for (int index = 1; index < 4; ++index) {
+    running.push_back(pods.start(index));
+  }
+  for (const auto& pod : running) {
+    const auto result = pod->wait();
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 0);
+    CHECK_THAT(result.out, ContainsSubstring("with version " + first));
+  }
+  pods.check_complete();
+  CHECK_THAT(read_file(pods.record()), ContainsSubstring(first));
+}
+
+TEST_CASE("shards go on from what a run without shards left") {
+  Pods pods(paced());
+  pods.job().environment.erase("SHARD_COUNT");
+  auto whole = pods.start(0);
+  REQUIRE(pods.registry().wait_for_content_bytes(100 * k_mb, 60s));
+  whole->send_signal(SIGKILL);
+  whole->wait();
+  pods.job().environment["SHARD_COUNT"] = "4";
+  for (const auto& pod : pods.start_all()) {
+    const auto result = pod->wait();
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 0);
+  }
+  pods.check_complete();
+  CHECK(pods.served() <= 1.1);
 }
 
 TEST_CASE("a run without shards takes over what dead pods left, and goes on from there") {
