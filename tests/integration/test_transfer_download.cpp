@@ -51,6 +51,25 @@ struct Fixture {
                        stop.get_token());
   }
 
+  // As one of several pods: only `portion` of the file, which all of them share.
+  void download_portion(std::size_t shard, const std::string& path, util::ByteRange portion) {
+    transfer::Progress counts;
+    storage::Volume part(directory.path(), log, shard);
+    part.prepare_state();
+    part.prepare_directories();
+    transfer::download(source.manifest, options,
+                       {.source = source,
+                        .volume = part,
+                        .progress = counts,
+                        .clock = clock,
+                        .log = log,
+                        .portions = {{path, portion}}},
+                       stop.get_token());
+    CHECK(counts.bytes_total == portion.length);
+    CHECK(counts.bytes_present == portion.length);
+    CHECK(counts.bytes_hashed == (portion.offset == 0 ? portion.length : 0));
+  }
+
   std::size_t finish() {
     std::vector<std::string> paths;
     for (const auto& artifact : source.manifest.artifacts) {
@@ -104,6 +123,48 @@ TEST_CASE("files of every size arrive, verified and readable by others") {
   CHECK(f.progress->bytes_hashed == f.progress->bytes_total);
   CHECK(f.source.bytes_asked() == f.progress->bytes_total);
   CHECK(f.progress->connections == 0);
+}
+
+TEST_CASE("portions of a file are brought in any order, and published as a whole only") {
+  constexpr std::size_t k_size = 1000003;
+  constexpr std::uint64_t k_cut = 307200;
+  Fixture f;
+  f.source.add("large.bin", content_of(k_size));
+  f.download_portion(2, "large.bin", {2 * k_cut, k_size - 2 * k_cut});
+  f.download_portion(0, "large.bin", {0, k_cut});
+  f.download_portion(1, "large.bin", {k_cut, k_cut});
+  CHECK(f.source.bytes_asked() == k_size);
+  CHECK_FALSE(f.exists("large.bin"));
+  // Again: nothing is asked for.
+  f.download_portion(1, "large.bin", {k_cut, k_cut});
+  CHECK(f.source.bytes_asked() == k_size);
+
+  const auto& artifact = f.source.manifest.artifacts.front();
+  storage::Volume(f.directory.path(), f.log)
+      .join_portions({{artifact.path, artifact.size, artifact.digest}});
+  f.download();
+  CHECK(f.source.bytes_asked() == 0);
+  CHECK(f.progress->bytes_hashed == k_size - k_cut);  // the first portion was hashed as it came
+  CHECK(f.published("large.bin") == content_of(k_size));
+}
+
+TEST_CASE("a portion that is wrong is found when the file is whole, and fetched again") {
+  constexpr std::size_t k_size = 500000;
+  Fixture f;
+  f.source.add("large.bin", content_of(k_size));
+  f.download_portion(0, "large.bin", {0, 262144});
+  f.download_portion(1, "large.bin", {262144, k_size - 262144});
+  const auto partial = storage::Layout(f.directory.path()).partial("large.bin");
+  auto text = test::read_file(partial);
+  text[300000] = static_cast<char>(~text[300000]);
+  test::write_file(partial, text);
+
+  const auto& artifact = f.source.manifest.artifacts.front();
+  storage::Volume(f.directory.path(), f.log)
+      .join_portions({{artifact.path, artifact.size, artifact.digest}});
+  f.download();
+  CHECK(f.source.bytes_asked() == k_size);
+  CHECK(f.published("large.bin") == content_of(k_size));
 }
 
 TEST_CASE("every chunk may fail on the way") {
