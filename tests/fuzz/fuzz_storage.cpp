@@ -7,6 +7,7 @@
 #include <nai/digest/hasher.hpp>
 #include <nai/storage/journal.hpp>
 #include <nai/storage/record.hpp>
+#include <nai/storage/shards.hpp>
 
 #include "fuzz/input.hpp"
 #include "storage/lease.hpp"
@@ -80,6 +81,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'l':
       static_cast<void>(storage::parse_lease(input.text));
+      break;
+    case 's':
+      if (const auto plan = storage::parse_shard_plan(input.text)) {
+        require(plan->count >= 1 && plan->count <= storage::k_max_shards);
+      }
       break;
     case 'h':
       static_cast<void>(digest::Hasher::restore(digest::Algorithm::sha256, k_size, input.text));
