@@ -25,18 +25,25 @@ class WaitReporter {
   WaitReporter(std::string message, Console& console, std::optional<milliseconds> interval)
       : m_message(std::move(message)), m_console(console), m_interval(interval) {}
 
-  void operator()(const std::string& holder, milliseconds waited) {
+  void operator()(const storage::LockHolder& holder, milliseconds waited) {
     if (m_interval == milliseconds(0) || waited < m_next) {
       return;
     }
     m_next = waited + report_interval(m_interval, waited);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(waited);
-    const auto so_far = seconds.count() == 0
-                            ? std::string()
-                            : fmt::format(", {} so far", util::format_duration(seconds));
-    m_console.progress(
-        "waiting_for_volume", fmt::format("{}{}{}", m_message, holder, so_far),
-        {{"holder", holder}, {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
+    const auto silent = std::chrono::floor<std::chrono::seconds>(holder.silent);
+    std::string line = m_message + holder.describe();
+    if (seconds.count() > 0) {
+      line += fmt::format(", {} so far, its last sign of life {} ago",
+                          util::format_duration(seconds), util::format_duration(silent));
+    }
+    m_console.progress("waiting_for_volume", line,
+                       {{"holder", holder.describe()},
+                        {"owner", holder.owner},
+                        {"host", holder.host},
+                        {"held_since", holder.since},
+                        {"seconds_silent", static_cast<std::uint64_t>(silent.count())},
+                        {"seconds_waited", static_cast<std::uint64_t>(seconds.count())}});
   }
 
  private:

@@ -31,6 +31,15 @@ void announce_start(const Config& config, const std::string& revision, Console& 
                     {"model_name", config.model_name}});
 }
 
+std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest) {
+  std::vector<storage::FileIdentity> files;
+  files.reserve(manifest.artifacts.size());
+  for (const auto& artifact : manifest.artifacts) {
+    files.push_back({artifact.path, artifact.size, artifact.digest});
+  }
+  return files;
+}
+
 void tell_found(const transfer::Progress& progress, Console& console) {
   const auto state = snapshot(progress);
   const std::uint64_t unproven = progress.files_unproven;

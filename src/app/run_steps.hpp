@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nai/storage/volume.hpp>
 #include <nai/transfer/download.hpp>
@@ -18,6 +19,8 @@ namespace nai::app {
 // Makes the directories of the contract and tells which are new.
 void prepare_directories(storage::Volume& volume, Console& console);
 void announce_start(const Config& config, const std::string& revision, Console& console);
+// What the files of `manifest` are to the volume.
+[[nodiscard]] std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest);
 // Tells what was on the volume before anything was fetched.
 void tell_found(const transfer::Progress& progress, Console& console);
 // As configured, and within the memory that the container may use.

@@ -58,7 +58,8 @@ void ShardRun::take(std::chrono::milliseconds wait_limit) {
   config.lock.wait_limit = wait_limit;
   m_lock = hold_shard(m_board, m_index, config, m_context.session,
                       [this](const util::Error& why) { m_lock_loss.note(why); });
-  m_volume.set_guard([this] { return may_write(); });
+  m_volume.set_guard({.may_write = [this] { return may_go_on(m_lock->confirm()); },
+                      .may_commit = [this] { return may_go_on(m_lock->confirm_now()); }});
 }
 
 bool ShardRun::try_take() {
@@ -80,8 +81,8 @@ void ShardRun::require_plan() const {
   }
 }
 
-bool ShardRun::may_write() {
-  if (!m_lock->confirm()) {
+bool ShardRun::may_go_on(bool held) {
+  if (!held) {
     return false;
   }
   if (!plan_stands()) {
@@ -108,12 +109,14 @@ void ShardRun::run() {
       transfer::shard_of(m_context.manifest, m_index, m_context.plan.count);
   require_plan();
   m_board.note(m_index, ShardState::working);
+  m_volume.remove_stale_work(identities_of(m_context.manifest));
   announce(shard);
-  StatusWriter status({.status = m_volume.layout().status(),
-                       .metrics = m_context.config.metrics_file,
-                       .may_write = [this] { return !m_lock_loss.happened() && may_write(); }},
-                      this_run(m_context.config, m_context.plan.revision, m_context.session.clock),
-                      m_progress, m_context.session.console, m_context.session.clock);
+  StatusWriter status(
+      {.status = m_volume.layout().status(),
+       .metrics = m_context.config.metrics_file,
+       .may_write = [this] { return !m_lock_loss.happened() && may_go_on(m_lock->confirm()); }},
+      this_run(m_context.config, m_context.plan.revision, m_context.session.clock), m_progress,
+      m_context.session.console, m_context.session.clock);
   try {
     fetch(shard);
     m_lock_loss.check();

@@ -46,7 +46,8 @@ class ShardRun {
   void announce(const transfer::Shard& shard);
   void fetch(const transfer::Shard& shard);
   void require_plan() const;
-  [[nodiscard]] bool may_write();
+  // `held`: what the lease said just now.
+  [[nodiscard]] bool may_go_on(bool held);
   [[nodiscard]] bool plan_stands();
 
   const ShardContext& m_context;

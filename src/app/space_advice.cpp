@@ -24,7 +24,7 @@ std::uint64_t bytes_to_store(storage::Volume& volume, const source::Manifest& ma
         !volume.found_content().candidates(file).empty()) {
       continue;
     }
-    const auto partial = util::stat_path(volume.layout().partial(artifact.path));
+    const auto partial = util::stat_path(volume.layout().partial(artifact.path, artifact.digest));
     const auto allocated = partial ? static_cast<std::uint64_t>(partial->st_blocks) * 512 : 0;
     needed += artifact.size - std::min(artifact.size, allocated);
   }

@@ -43,7 +43,7 @@ const FoundContent& Volume::found_content() {
 
 std::optional<std::filesystem::path> Volume::borrow(const std::filesystem::path& found,
                                                     const FileIdentity& file) const {
-  const auto name = m_layout.borrowed(file.path);
+  const auto name = m_layout.borrowed(file.path, file.digest);
   static_cast<void>(::unlink(name.c_str()));
   if (::link(found.c_str(), name.c_str()) == 0) {
     return name;
@@ -59,18 +59,14 @@ std::optional<std::filesystem::path> Volume::borrow(const std::filesystem::path&
 }
 
 void Volume::give_back(const std::filesystem::path& found, const FileIdentity& file) const {
-  const auto name = m_layout.borrowed(file.path);
+  const auto name = m_layout.borrowed(file.path, file.digest);
   if (util::stat_path(found) || ::rename(name.c_str(), found.c_str()) != 0) {
     static_cast<void>(::unlink(name.c_str()));
   }
 }
 
 void Volume::publish_borrowed(const FileIdentity& file) {
-  const auto name = m_layout.borrowed(file.path);
-  if (m_may_write && !m_may_write()) {
-    throw util::Error(util::ErrorKind::volume_busy,
-                      fmt::format("cannot publish {}: the volume is another run's", file.path));
-  }
+  const auto name = m_layout.borrowed(file.path, file.digest);
   {
     const auto fd = util::open_file(name, O_RDONLY | O_NOFOLLOW);
     static_cast<void>(::fchmod(fd.get(), 0644));  // readers run under other user ids
@@ -79,6 +75,7 @@ void Volume::publish_borrowed(const FileIdentity& file) {
   inventory().clear_way(file.path);
   make_parent_directories(m_layout.model_files(), file.path);
   const auto target = m_layout.model_file(file.path);
+  require_lease();
   if (::rename(name.c_str(), target.c_str()) != 0) {
     throw util::storage_error(fmt::format("cannot move a verified file to {}", target.string()),
                               errno);

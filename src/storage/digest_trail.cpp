@@ -2,12 +2,14 @@
 #include <nai/storage/digest_trail.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
 #include <nai/util/text.hpp>
 
@@ -30,6 +32,15 @@ std::uint64_t spacing_of(const FileIdentity& file) {
   const bool is_kept =
       file.digest.algorithm() == digest::Algorithm::sha256 && file.size >= 2 * k_min_spacing;
   return is_kept ? std::max(k_min_spacing, file.size / k_max_states) : 0;
+}
+
+// Without it nothing is wrong, so what cannot be read is as good as not there.
+std::optional<std::string> read(const std::filesystem::path& path) {
+  try {
+    return util::read_small_file(path, k_max_bytes);
+  } catch (const util::Error&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -61,7 +72,7 @@ void DigestTrail::save(const std::filesystem::path& path) const {
 
 DigestTrail DigestTrail::load(const std::filesystem::path& path, FileIdentity file) {
   DigestTrail trail(std::move(file));
-  const auto text = util::read_small_file(path, k_max_bytes);
+  const auto text = read(path);
   if (!text) {
     return trail;
   }

@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,7 +25,7 @@ namespace nai::storage {
 
 namespace {
 
-constexpr std::size_t k_max_log_bytes = std::size_t{256} << 20U;
+constexpr std::size_t k_max_log_bytes = std::size_t{128} << 20U;
 
 std::int64_t modified_ns(const struct stat& status) {
   return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
@@ -32,7 +33,8 @@ std::int64_t modified_ns(const struct stat& status) {
 
 }  // namespace
 
-Inventory::Inventory(const Layout& layout, util::Log& log) : m_layout(layout), m_log(log) {
+Inventory::Inventory(const Layout& layout, util::Log& log, std::function<void()> before_removal)
+    : m_layout(layout), m_log(log), m_before_removal(std::move(before_removal)) {
   // Oldest first: what was noted later is truer.
   for (const auto& path : {layout.superseded_record(), layout.record()}) {
     if (auto record = load_record(path, log)) {
@@ -50,8 +52,13 @@ void Inventory::load_published_logs() {
   std::error_code problem;
   std::filesystem::directory_iterator entry(m_layout.work(), problem);
   for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
-    if (entry->path().stem() == Layout::k_published_log) {
+    if (entry->path().stem() != Layout::k_published_log) {
+      continue;
+    }
+    try {
       load_published_log(entry->path());
+    } catch (const util::Error& error) {
+      m_log.debug("published_log_failed", error.what());
     }
   }
 }
@@ -162,6 +169,9 @@ bool Inventory::remove_if_unchanged(const RecordedFile& file) const {
                     {{"path", file.path}});
     }
     return false;
+  }
+  if (m_before_removal) {
+    m_before_removal();
   }
   if (::unlink(path.c_str()) != 0) {
     throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);

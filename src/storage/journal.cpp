@@ -2,10 +2,12 @@
 #include <nai/storage/journal.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
+#include <deque>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,8 +23,13 @@ namespace {
 
 constexpr std::string_view k_magic = "nai-journal";
 constexpr std::uint64_t k_version = 1;
-// A line a block: 64 bytes for each MiB of content, so this is enough for 60 TB.
-constexpr std::size_t k_max_journal_bytes = std::size_t{4} << 30U;
+// Limits on what is believed. A journal is made short at each sync that finds it longer than a MiB,
+// a line holds at most a path or the state of a checksum, and there are as many gaps as
+// connections.
+constexpr std::size_t k_max_journal_bytes = std::size_t{16} << 20U;
+constexpr std::size_t k_max_line_bytes = std::size_t{64} << 10U;
+constexpr std::uint64_t k_max_block_bytes = std::uint64_t{16} << 20U;  // of one line
+constexpr std::size_t k_max_ranges = 16'384;
 
 std::string line_checksum(std::string_view body) {
   return fmt::format("{:08x}", digest::block_checksum(std::as_bytes(std::span(body))) >> 32U);
@@ -112,10 +119,7 @@ class Replay {
     }
     if (parts[0] == "d" && parts.size() == 3) {
       const auto range = parse_range(parts[1], parts[2], m_file.size);
-      if (range) {
-        m_content.durable.add(*range);
-      }
-      return range.has_value();
+      return range && add_durable(*range);
     }
     return parts[0] == "s" && parts.size() == 3 && sync(parts[1], parts[2]);
   }
@@ -133,7 +137,8 @@ class Replay {
     std::uint64_t checksum = 0;
     const auto [end, problem] =
         std::from_chars(parts[3].data(), parts[3].data() + parts[3].size(), checksum, 16);
-    if (!range || problem != std::errc{} || end != parts[3].data() + parts[3].size()) {
+    if (!range || range->length > k_max_block_bytes || problem != std::errc{} ||
+        end != parts[3].data() + parts[3].size()) {
       return false;
     }
     m_blocks.emplace_back(position, JournaledBlock{*range, checksum});
@@ -146,15 +151,11 @@ class Replay {
     if (!covered || !hasher) {
       return false;
     }
-    std::vector<std::pair<std::uint64_t, JournaledBlock>> later;
-    for (const auto& [position, block] : m_blocks) {
-      if (position < *covered) {
-        m_content.durable.add(block.range);
-      } else {
-        later.emplace_back(position, block);
+    for (; !m_blocks.empty() && m_blocks.front().first < *covered; m_blocks.pop_front()) {
+      if (!add_durable(m_blocks.front().second.range)) {
+        return false;
       }
     }
-    m_blocks = std::move(later);
     // A state beyond what is durable would claim bytes that may be gone.
     if (m_content.durable.contains({0, hasher->position()})) {
       m_content.hasher = std::move(hasher);
@@ -162,9 +163,14 @@ class Replay {
     return true;
   }
 
+  bool add_durable(const util::ByteRange& range) {
+    m_content.durable.add(range);
+    return m_content.durable.ranges().size() <= k_max_ranges;
+  }
+
   const FileIdentity& m_file;
   JournalContent m_content;
-  std::vector<std::pair<std::uint64_t, JournaledBlock>> m_blocks;
+  std::deque<std::pair<std::uint64_t, JournaledBlock>> m_blocks;  // by position
 };
 
 }  // namespace
@@ -173,7 +179,7 @@ Journal::Loaded parse_journal(std::string_view text, const FileIdentity& file) {
   Journal::Loaded loaded;
   const auto header_end = text.find('\n');
   const auto header = unsealed(text.substr(0, header_end));
-  if (header_end == std::string_view::npos || !header) {
+  if (header_end == std::string_view::npos || header_end > k_max_line_bytes || !header) {
     loaded.discarded = "its first line is damaged";
     return loaded;
   }
@@ -185,7 +191,7 @@ Journal::Loaded parse_journal(std::string_view text, const FileIdentity& file) {
   std::uint64_t position = header_end + 1;
   while (position < text.size()) {
     const auto end = text.find('\n', position);
-    if (end == std::string_view::npos) {
+    if (end == std::string_view::npos || end - position > k_max_line_bytes) {
       break;
     }
     const auto body = unsealed(text.substr(position, end - position));
@@ -202,6 +208,10 @@ Journal::Loaded Journal::load(const std::filesystem::path& path, const FileIdent
   const auto status = util::stat_path(path);
   if (!status) {
     return {};
+  }
+  if (!S_ISREG(status->st_mode) ||
+      static_cast<std::uint64_t>(status->st_size) > k_max_journal_bytes) {
+    return {.content = {}, .discarded = "it is no file of a size that this program makes"};
   }
   const auto text = util::read_small_file(path, k_max_journal_bytes);
   return text ? parse_journal(*text, file) : Loaded{};

@@ -25,6 +25,10 @@ std::string work_name(std::string_view path) {
   return fmt::format("{}.{:016x}", name, digest::block_checksum(std::as_bytes(std::span(path))));
 }
 
+std::string work_name(std::string_view path, const digest::Digest& digest) {
+  return fmt::format("{}.{}", work_name(path), digest.hex());
+}
+
 }  // namespace
 
 Layout::Layout(std::filesystem::path mount, std::optional<std::size_t> shard)
@@ -34,20 +38,21 @@ std::filesystem::path Layout::model_file(std::string_view path) const {
   return model_files() / path;
 }
 
-std::filesystem::path Layout::partial(std::string_view path) const {
-  return work() / (work_name(path) + ".part");
+std::filesystem::path Layout::partial(std::string_view path, const digest::Digest& digest) const {
+  return work() / (work_name(path, digest) + ".part");
 }
 
 std::filesystem::path Layout::digest_trail(std::string_view path) const {
   return digest_trails() / (work_name(path) + ".states");
 }
 
-std::filesystem::path Layout::journal(std::string_view path) const {
-  return work() / (work_name(path) + ".journal");
+std::filesystem::path Layout::journal(std::string_view path, const digest::Digest& digest) const {
+  return work() / (work_name(path, digest) + ".journal");
 }
 
-std::filesystem::path Layout::portion_journal(std::string_view path) const {
-  return journal(path).concat(fmt::format(".{}", m_shard.value_or(0)));
+std::filesystem::path Layout::portion_journal(std::string_view path,
+                                              const digest::Digest& digest) const {
+  return journal(path, digest).concat(fmt::format(".{}", m_shard.value_or(0)));
 }
 
 std::filesystem::path Layout::published_log() const {
@@ -59,8 +64,8 @@ std::filesystem::path Layout::status() const {
   return m_shard ? shards() / fmt::format("{}.status.json", *m_shard) : state() / "status.json";
 }
 
-std::filesystem::path Layout::borrowed(std::string_view path) const {
-  return work() / (work_name(path) + ".found");
+std::filesystem::path Layout::borrowed(std::string_view path, const digest::Digest& digest) const {
+  return work() / (work_name(path, digest) + ".found");
 }
 
 }  // namespace nai::storage

@@ -62,8 +62,6 @@ void take_flock(const util::Fd& fd, const std::filesystem::path& path, LeaseHold
 
 }  // namespace
 
-std::string LeaseHolder::describe() const { return fmt::format("{} (process {})", host, pid); }
-
 LeaseHolder this_process() {
   return {.owner = random_name(), .host = host_name(), .boot_id = boot_id(), .pid = ::getpid()};
 }
@@ -73,7 +71,7 @@ std::string lease_text(const LeaseHolder& holder, std::uint64_t heartbeat) {
       {"owner", holder.owner},       {"host", util::printable(holder.host, 128)},
       {"boot_id", holder.boot_id},   {"pid", holder.pid},
       {"flock", holder.flock_works}, {"device", holder.device},
-      {"heartbeat", heartbeat}};
+      {"since", holder.since},       {"heartbeat", heartbeat}};
   std::string text = json.dump();
   text.resize(k_lease_bytes - 1, ' ');
   return text + "\n";
@@ -93,7 +91,8 @@ std::optional<LeaseHolder> parse_lease(const std::string& text) {
       .pid = static_cast<std::int64_t>(util::unsigned_member(*json, "pid").value_or(0)),
       .flock_works =
           flock_works != nullptr && flock_works->is_boolean() && flock_works->get<bool>(),
-      .device = util::unsigned_member(*json, "device").value_or(0)};
+      .device = util::unsigned_member(*json, "device").value_or(0),
+      .since = util::printable(util::string_member(*json, "since").value_or(""), 32)};
 }
 
 std::optional<std::string> read_lease(const std::filesystem::path& path) {

@@ -20,8 +20,7 @@ struct LeaseHolder {
   // st_dev of the lease as the holder sees it. The same share mounted twice on one machine may be
   // two devices, and a flock may be known on one of them only.
   std::uint64_t device = 0;
-
-  [[nodiscard]] std::string describe() const;
+  std::string since = {};  // when the holder made the lease, by its clock; for people
 };
 
 [[nodiscard]] LeaseHolder this_process();

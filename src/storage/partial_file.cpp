@@ -42,9 +42,10 @@ bool has_size(const ContentFile& content, std::uint64_t size) {
 
 PartialFile::PartialFile(const Layout& layout, FileIdentity file, Options options)
     : m_file(std::move(file)),
-      m_path(layout.partial(m_file.path)),
-      m_whole_journal_path(layout.journal(m_file.path)),
-      m_journal_path(options.portion ? layout.portion_journal(m_file.path) : m_whole_journal_path),
+      m_path(layout.partial(m_file.path, m_file.digest)),
+      m_whole_journal_path(layout.journal(m_file.path, m_file.digest)),
+      m_journal_path(options.portion ? layout.portion_journal(m_file.path, m_file.digest)
+                                     : m_whole_journal_path),
       m_options(std::move(options)),
       m_hasher(m_file.digest.algorithm(), m_file.size) {}
 
@@ -106,8 +107,12 @@ bool PartialFile::restore(util::Log& log) {
   } catch (const util::Error&) {
     loaded.content->unsynced.clear();
   }
-  std::erase_if(loaded.content->unsynced,
-                [&](const JournaledBlock& block) { return !checksum_fits(*m_content, block); });
+  std::erase_if(loaded.content->unsynced, [&](const JournaledBlock& block) {
+    if (m_options.stop.stop_requested()) {
+      throw util::Error(util::ErrorKind::interrupted, "interrupted while reading back");
+    }
+    return !checksum_fits(*m_content, block);
+  });
   m_present = loaded.content->durable;
   for (const JournaledBlock& block : loaded.content->unsynced) {
     m_present.add(block.range);
@@ -165,7 +170,7 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
   const std::shared_lock gate(m_write_gate);
   refuse_after_failure();
   try {
-    refuse_without_lease();
+    refuse_unless(m_options.may_write);
     m_content->write(data, offset);
     if (m_journal) {
       m_journal->append_block({range, digest::block_checksum(data)});
@@ -263,27 +268,28 @@ void PartialFile::refuse_after_failure() const {
 
 // A process that was paused does not know that its volume is another's now, whose verified content
 // it would write over.
-void PartialFile::refuse_without_lease() const {
-  if (m_options.may_write && !m_options.may_write()) {
+void PartialFile::refuse_unless(const std::function<bool()>& allowed) const {
+  if (allowed && !allowed()) {
     throw util::Error(util::ErrorKind::volume_busy,
                       fmt::format("cannot write {}: the volume is another run's", m_path.string()));
   }
 }
 
 void PartialFile::seal(const digest::Hasher& verified) {
-  refuse_without_lease();
+  refuse_unless(m_options.may_write);
   sync(verified);
   refuse_if_replaced();
 }
 
 void PartialFile::publish(const Layout& layout) {
   refuse_after_failure();
-  refuse_without_lease();
+  refuse_unless(m_options.may_write);
   m_content->make_readable_by_all();  // readers run under other user ids
   sync_content();
   refuse_if_replaced();
   make_parent_directories(layout.model_files(), m_file.path);
   const auto target = layout.model_file(m_file.path);
+  refuse_unless(m_options.may_publish);  // making it durable may have taken long
   if (::rename(m_path.c_str(), target.c_str()) != 0) {
     throw util::storage_error(fmt::format("cannot move a verified file to {}", target.string()),
                               errno);

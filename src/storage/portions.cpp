@@ -59,7 +59,7 @@ void join(const std::filesystem::path& whole, const Journals& portions, const Fi
 void Volume::join_portions(const std::vector<FileIdentity>& files) const {
   const auto journals = portion_journals(m_layout.work());
   for (const FileIdentity& file : files) {
-    const auto whole = m_layout.journal(file.path);
+    const auto whole = m_layout.journal(file.path, file.digest);
     if (const auto found = journals.find(whole.filename().string()); found != journals.end()) {
       join(whole, found->second, file);
     }

@@ -15,8 +15,10 @@ namespace nai::storage {
 namespace {
 
 constexpr std::uint64_t k_format = 1;
-// 200 bytes a file and room for a million files.
-constexpr std::size_t k_max_record_bytes = std::size_t{256} << 20U;
+// 200 bytes and 5 values a file, and room for half a million files. What is larger is not believed:
+// the files are read again then.
+constexpr std::size_t k_max_record_bytes = std::size_t{128} << 20U;
+constexpr std::size_t k_max_record_values = 4'000'000;
 
 // What an older program wrote has none.
 Arrangement arrangement_from_json(const nlohmann::json& json) {
@@ -76,7 +78,7 @@ nlohmann::json to_json(const std::vector<RecordedFinding>& findings) {
 
 // Empty and a reason when the text is no record of ours.
 std::optional<Record> parse_record(std::string_view text, std::string& problem) {
-  const auto json = util::parse_json(text, &problem);
+  const auto json = util::parse_json(text, &problem, k_max_record_values);
   if (!json) {
     return std::nullopt;
   }

@@ -48,13 +48,14 @@ bool Volume::take_back(const FileIdentity& file, const std::vector<util::ByteRan
   }
   util::make_directory(m_layout.hf_cache());
   util::make_directory(m_layout.work());
-  const auto partial = m_layout.partial(file.path);
+  const auto partial = m_layout.partial(file.path, file.digest);
   if (::unlink(partial.c_str()) != 0 && errno != ENOENT) {
     throw util::storage_error(fmt::format("cannot remove {}", partial.string()), errno);
   }
   // A checkpoint without its file is not believed.
   const auto trail = DigestTrail::load(m_layout.digest_trail(file.path), file);
-  Journal::create(m_layout.journal(file.path), file, all_but(damaged, file, trail));
+  Journal::create(m_layout.journal(file.path, file.digest), file, all_but(damaged, file, trail));
+  require_lease();
   if (::rename(place.c_str(), partial.c_str()) != 0) {
     throw util::storage_error(fmt::format("cannot take {} back", place.string()), errno);
   }

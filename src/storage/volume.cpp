@@ -144,7 +144,15 @@ std::optional<Record> Volume::complete_record() {
   return std::nullopt;
 }
 
+void Volume::require_lease() const {
+  if (!may_commit()) {
+    throw util::Error(util::ErrorKind::volume_busy,
+                      fmt::format("the volume {} is another run's now", m_layout.mount().string()));
+  }
+}
+
 void Volume::begin_changes() {
+  require_lease();
   // Kept under another name: it still says which files are ours.
   if (::rename(m_layout.record().c_str(), m_layout.superseded_record().c_str()) == 0) {
     util::sync_directory(m_layout.state());
@@ -155,15 +163,20 @@ void Volume::begin_changes() {
 
 Inventory& Volume::inventory() {
   if (!m_inventory) {
-    m_inventory = std::make_unique<Inventory>(m_layout, m_log);
+    m_inventory = std::make_unique<Inventory>(m_layout, m_log, [this] { require_lease(); });
   }
   return *m_inventory;
 }
 
 std::unique_ptr<PartialFile> Volume::open_partial(const FileIdentity& file, bool journaled,
-                                                  std::optional<util::ByteRange> portion) {
+                                                  std::optional<util::ByteRange> portion,
+                                                  std::stop_token stop) {
   return PartialFile::open(m_layout, file,
-                           {.journaled = journaled, .portion = portion, .may_write = m_may_write},
+                           {.journaled = journaled,
+                            .portion = portion,
+                            .may_write = m_guard.may_write,
+                            .may_publish = m_guard.may_commit,
+                            .stop = std::move(stop)},
                            m_log);
 }
 
@@ -180,10 +193,12 @@ void Volume::publish(PartialFile& partial, const DigestTrail& trail) {
 }
 
 std::size_t Volume::finish(Record record, const std::vector<std::string>& paths) {
+  require_lease();
   arrange(m_layout, record.arrangement);
   std::size_t removed = 0;
   // What leads to a file goes before the file.
   if (const auto old = load_record(m_layout.superseded_record(), m_log)) {
+    require_lease();
     removed += remove_arrangement(m_layout, old->arrangement, record.arrangement);
   }
   removed += inventory().remove_all_but(paths);
@@ -193,29 +208,12 @@ std::size_t Volume::finish(Record record, const std::vector<std::string>& paths)
   }
   util::sync_directory(m_layout.mount());
   record.files = inventory().entries(paths);
+  require_lease();
   save_record(m_layout.record(), record);
   std::error_code ignored;
   std::filesystem::remove(m_layout.superseded_record(), ignored);
   remove_old_trails(m_layout, paths);
   return removed;
-}
-
-bool Volume::remove_hf_cache() { return remove_completely(m_layout.hf_cache()); }
-
-void Volume::remove_work() { static_cast<void>(remove_completely(m_layout.work())); }
-
-bool Volume::remove_completely(const std::filesystem::path& directory) {
-  // Let go of the published log first: NFS keeps the name of an open file.
-  m_inventory.reset();
-  std::error_code problem;
-  const bool existed = std::filesystem::remove_all(directory, problem) > 0;
-  if (problem) {
-    m_log.warning("hf_cache_kept",
-                  fmt::format("cannot remove {} completely: {}; it does no harm and can be deleted",
-                              directory.string(), problem.message()),
-                  {{"path", directory.string()}, {"reason", problem.message()}});
-  }
-  return existed;
 }
 
 std::optional<std::uint64_t> Volume::available_bytes() const {

@@ -65,18 +65,25 @@ class HeldLease final : public VolumeLock {
 
   [[nodiscard]] bool held() const override { return m_held; }
 
-  [[nodiscard]] bool confirm() override {
-    if (m_clock.steady_now() - m_renewed.load() >= m_parts.options.dead_after / 2) {
+  [[nodiscard]] bool confirm() override { return confirm_since(m_parts.options.dead_after / 2); }
+
+  [[nodiscard]] bool confirm_now() override { return confirm_since(m_parts.options.heartbeat / 5); }
+
+ private:
+  // Asks the volume if it has not said for so long that the lease is ours.
+  bool confirm_since(milliseconds age) {
+    const auto is_old = [&] { return m_clock.steady_now() - m_renewed.load() >= age; };
+    if (!m_held || is_old()) {
+      // Several threads wake up from the same pause. Whoever hears that the lease is lost hears it
+      // after on_lost() did, which knows why.
       const std::scoped_lock lock(m_mutex);
-      // Several threads wake up from the same pause.
-      if (m_clock.steady_now() - m_renewed.load() >= m_parts.options.dead_after / 2) {
+      if (m_held && is_old()) {
         renew();
       }
     }
     return m_held;
   }
 
- private:
   void keep_alive(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       m_clock.sleep_until(m_clock.steady_now() + m_parts.options.heartbeat, stop);
@@ -159,9 +166,15 @@ class LeaseWatch {
   }
 
   [[nodiscard]] const std::string& text() const { return m_text; }
-  [[nodiscard]] std::string holder() const {
+  [[nodiscard]] LockHolder holder(util::SteadyTime now) const {
+    const auto silent = std::chrono::duration_cast<milliseconds>(now - m_since);
     const auto parsed = parse_lease(m_text);
-    return parsed ? parsed->describe() : "an unknown process";
+    return parsed ? LockHolder{.owner = parsed->owner,
+                               .host = parsed->host,
+                               .pid = parsed->pid,
+                               .since = parsed->since,
+                               .silent = silent}
+                  : LockHolder{.silent = silent};
   }
 
  private:
@@ -171,13 +184,16 @@ class LeaseWatch {
   util::SteadyTime m_since{};
 };
 
-[[noreturn]] void give_up(const std::string& holder, milliseconds waited) {
+std::string format_whole_seconds(milliseconds time) {
+  return util::format_duration(std::chrono::floor<std::chrono::seconds>(time));
+}
+
+[[noreturn]] void give_up(const LockHolder& holder, milliseconds waited) {
   throw util::Error(
       util::ErrorKind::volume_busy,
       fmt::format("the volume is in use by {}, which is still alive after {} of waiting; let it "
                   "finish or delete its Job",
-                  holder,
-                  util::format_duration(std::chrono::duration_cast<std::chrono::seconds>(waited))));
+                  holder.describe(), format_whole_seconds(waited)));
 }
 
 // A run whose lease was removed by hand, or by an administrator's script, looks at it once a
@@ -199,8 +215,8 @@ void wait_for_unknown_writer(const VolumeLock& lock, bool possible, const Waitin
   for (auto now = start; now < end && lock.held() && !stop.stop_requested();
        now = clock.steady_now()) {
     if (callbacks.on_wait) {
-      callbacks.on_wait("a run that left work but no lease",
-                        std::chrono::duration_cast<milliseconds>(now - start));
+      const auto waited = std::chrono::duration_cast<milliseconds>(now - start);
+      callbacks.on_wait({.host = "a run that left work but no lease", .silent = waited}, waited);
     }
     clock.sleep_until(std::min(now + options.heartbeat, end), stop);
   }
@@ -210,6 +226,13 @@ void wait_for_unknown_writer(const VolumeLock& lock, bool possible, const Waitin
 }
 
 }  // namespace
+
+std::string LockHolder::describe() const {
+  const std::string who = host.empty() ? "an unknown process"
+                          : pid == 0   ? host
+                                       : fmt::format("{} (process {})", host, pid);
+  return since.empty() ? who : fmt::format("{} since {}", who, since);
+}
 
 std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lease,
                                                 const VolumeLockOptions& options,
@@ -225,6 +248,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
     const auto now = clock.steady_now();
     const auto text = read_lease(lease);
     if (!text) {
+      self.since = util::iso8601(clock.system_now());
       if (auto fd = create_lease(lease, self)) {
         auto lock = std::make_unique<HeldLease>(
             HeldLease::Parts{lease, self, std::move(*fd), options, callbacks.on_lost}, clock);
@@ -243,10 +267,10 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
     }
     const auto waited = std::chrono::duration_cast<milliseconds>(now - start);
     if (waited >= options.wait_limit) {
-      give_up(watch.holder(), waited);
+      give_up(watch.holder(now), waited);
     }
     if (now >= next_report && callbacks.on_wait) {
-      callbacks.on_wait(watch.holder(), waited);
+      callbacks.on_wait(watch.holder(now), waited);
       next_report = now + options.heartbeat;
     }
     clock.sleep_until(now + poll_interval(options, now - start), stop);

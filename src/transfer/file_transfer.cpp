@@ -19,13 +19,13 @@ FileTransfer::FileTransfer(storage::FileIdentity identity, std::optional<util::B
       m_hasher(m_recorded),
       m_trail(m_identity) {}
 
-void FileTransfer::open(storage::Volume& volume, bool journaled) {
+void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop_token& stop) {
   const std::scoped_lock partial_lock(m_partial_mutex);
   if (m_partial) {
     return;
   }
   m_partial = volume.open_partial(m_identity, journaled,
-                                  m_is_portion ? std::optional(m_wanted) : std::nullopt);
+                                  m_is_portion ? std::optional(m_wanted) : std::nullopt, stop);
   const std::scoped_lock lock(m_mutex);
   m_shown->bytes_present = m_partial->present().total_bytes();
   m_hasher = m_partial->hasher();

@@ -44,7 +44,8 @@ class FileTransfer {
   [[nodiscard]] bool is_portion() const { return m_is_portion; }
 
   // Opens the partial file unless it is open. Thread-safe; throws Error.
-  void open(storage::Volume& volume, bool journaled);
+  // `stop` ends reading back what an earlier run wrote.
+  void open(storage::Volume& volume, bool journaled, const std::stop_token& stop);
   // What has to be fetched; open() came before.
   [[nodiscard]] std::vector<util::ByteRange> missing() const {
     return m_partial->present().missing(m_wanted);

@@ -70,6 +70,9 @@ Files::Files(const source::Manifest& manifest, const Options& options,
 
 void Files::begin(const std::vector<PendingFile>& pending) {
   for (const PendingFile& file : pending) {
+    if (m_scheduler.stop_token().stop_requested()) {
+      return;
+    }
     begin_file(file);
   }
 }
@@ -82,7 +85,7 @@ void Files::begin_file(const PendingFile& pending) {
                    !volume.found_content().candidates(identity_of(artifact)).empty())) {
     check_found(pending);
   } else if (portion || artifact.size == 0 ||
-             util::stat_path(volume.layout().journal(artifact.path))) {
+             util::stat_path(volume.layout().journal(artifact.path, artifact.digest))) {
     resume(pending.index);
   } else {
     m_scheduler.add(pending.index, artifact.size, {{0, artifact.size}});
@@ -128,7 +131,7 @@ FilePtr Files::open(std::size_t index) {
     return std::make_shared<FileTransfer>(
         identity_of(artifact), portion_of(artifact, m_context.portions), m_blocks, m_progress);
   });
-  file->open(m_context.volume, journaled(artifact));
+  file->open(m_context.volume, journaled(artifact), m_scheduler.stop_token());
   return file;
 }
 

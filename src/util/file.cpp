@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <random>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,6 +29,16 @@ auto retry_interrupted(Call call) {
 
 int open_retrying(const std::filesystem::path& path, int flags, mode_t mode) {
   return retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+}
+
+// Of this process and no other: those in containers have the same number all, and one that was
+// paused in the middle must not write into what another one is about to put in place.
+const std::string& draft_ending() {
+  static const std::string ending = [] {
+    std::random_device random;
+    return fmt::format(".{}-{:08x}{:08x}.tmp", ::getpid(), random(), random());
+  }();
+  return ending;
 }
 
 // Deletes a temporary file unless it was renamed away.
@@ -153,7 +165,7 @@ std::optional<std::string> read_small_file(const std::filesystem::path& path,
 }
 
 void replace_file(const std::filesystem::path& path, std::string_view content) {
-  TemporaryFile temporary(path.string() + fmt::format(".{}.tmp", ::getpid()));
+  TemporaryFile temporary(path.string() + draft_ending());
   {
     const Fd fd = open_file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
     write_all_at(fd, std::as_bytes(std::span(content)), 0, temporary.path());

@@ -11,16 +11,23 @@ constexpr int k_max_depth = 64;
 
 }  // namespace
 
-std::optional<nlohmann::json> parse_json(std::string_view text, std::string* problem) {
+std::optional<nlohmann::json> parse_json(std::string_view text, std::string* problem,
+                                         std::size_t max_values) {
+  using Event = nlohmann::json::parse_event_t;
   bool too_deep = false;
-  const auto limit_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+  std::size_t values = 0;
+  // Nothing is kept of what is refused here.
+  const auto within_limits = [&](int depth, Event event, nlohmann::json&) {
     too_deep = too_deep || depth > k_max_depth;
-    return !too_deep;
+    values += event == Event::value || event == Event::object_start || event == Event::array_start
+                  ? 1U
+                  : 0U;
+    return !too_deep && values <= max_values;
   };
   std::string why;
   try {
-    nlohmann::json value = nlohmann::json::parse(text, limit_depth);
-    if (!too_deep && !value.is_discarded()) {
+    nlohmann::json value = nlohmann::json::parse(text, within_limits);
+    if (!too_deep && values <= max_values && !value.is_discarded()) {
       return value;
     }
   } catch (const nlohmann::json::exception& error) {
@@ -28,6 +35,8 @@ std::optional<nlohmann::json> parse_json(std::string_view text, std::string* pro
   }
   if (too_deep) {
     why = "nested too deeply";
+  } else if (values > max_values) {
+    why = "it has too many values";
   }
   if (problem != nullptr) {
     *problem = why;

@@ -31,13 +31,13 @@ const std::string k_state =
 void leave_almost_everything(const Job& job, const storage::FileIdentity& file) {
   const storage::Layout layout(job.mount());
   std::filesystem::create_directories(layout.work());
-  std::ofstream(layout.partial(file.path), std::ios::binary).close();
-  std::filesystem::resize_file(layout.partial(file.path), k_size);
+  std::ofstream(layout.partial(file.path, file.digest), std::ios::binary).close();
+  std::filesystem::resize_file(layout.partial(file.path, file.digest), k_size);
   storage::JournalContent content;
   content.durable.add({0, k_present});
   content.hasher = digest::Hasher::restore(digest::Algorithm::sha256, k_size, k_state);
   REQUIRE(content.hasher);
-  storage::Journal::create(layout.journal(file.path), file, content);
+  storage::Journal::create(layout.journal(file.path, file.digest), file, content);
 }
 
 }  // namespace

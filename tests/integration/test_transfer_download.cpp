@@ -154,12 +154,12 @@ TEST_CASE("a portion that is wrong is found when the file is whole, and fetched 
   f.source.add("large.bin", content_of(k_size));
   f.download_portion(0, "large.bin", {0, 262144});
   f.download_portion(1, "large.bin", {262144, k_size - 262144});
-  const auto partial = storage::Layout(f.directory.path()).partial("large.bin");
+  const auto& artifact = f.source.manifest.artifacts.front();
+  const auto partial = storage::Layout(f.directory.path()).partial(artifact.path, artifact.digest);
   auto text = test::read_file(partial);
   text[300000] = static_cast<char>(~text[300000]);
   test::write_file(partial, text);
 
-  const auto& artifact = f.source.manifest.artifacts.front();
   storage::Volume(f.directory.path(), f.log)
       .join_portions({{artifact.path, artifact.size, artifact.digest}});
   f.download();

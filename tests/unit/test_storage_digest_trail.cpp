@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nai/storage/digest_trail.hpp>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ TEST_CASE("A digest trail is kept on the volume", "[storage]") {
   REQUIRE(loaded.states().size() == 4);
   CHECK(loaded.states()[2].save() == trail.states()[2].save());
 
+  SECTION("what is far too large is as good as not there") {
+    std::filesystem::resize_file(path, std::uintmax_t{1} << 40U);
+    CHECK(DigestTrail::load(path, file).states().empty());
+  }
   SECTION("not for another file") {
     CHECK(DigestTrail::load(path, file_of(80 * k_mib + 1)).states().empty());
   }

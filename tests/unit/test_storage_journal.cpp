@@ -55,9 +55,9 @@ struct Fixture {
   }
   // Changes what is on disk behind the program's back, as a power loss would.
   void lose(ByteRange range) const {
-    std::string text = test::read_file(layout.partial(file.path));
+    std::string text = test::read_file(layout.partial(file.path, file.digest));
     text.replace(range.offset, range.length, range.length, '\0');
-    test::write_file(layout.partial(file.path), text);
+    test::write_file(layout.partial(file.path, file.digest), text);
   }
 };
 
@@ -116,7 +116,7 @@ TEST_CASE("a journal that is cut anywhere claims only what it still proves") {
       }
     }
   }
-  const std::string journal = test::read_file(f.layout.journal(f.file.path));
+  const std::string journal = test::read_file(f.layout.journal(f.file.path, f.file.digest));
   for (std::size_t length = 0; length <= journal.size(); ++length) {
     const auto loaded = parse_journal(std::string_view(journal).substr(0, length), f.file);
     if (!loaded.content) {
@@ -144,7 +144,7 @@ TEST_CASE("a damaged byte anywhere in a journal never makes it claim more") {
     partial->sync(f.hashed(5'000));
     f.write(*partial, {5'000, 5'000});
   }
-  const std::string journal = test::read_file(f.layout.journal(f.file.path));
+  const std::string journal = test::read_file(f.layout.journal(f.file.path, f.file.digest));
   const auto whole = parse_journal(journal, f.file);
   REQUIRE(whole.content);
   for (std::size_t at = 0; at < journal.size(); ++at) {
@@ -163,6 +163,52 @@ TEST_CASE("a damaged byte anywhere in a journal never makes it claim more") {
   }
 }
 
+TEST_CASE("a hostile journal costs neither memory nor time") {
+  Fixture f;
+  f.file.size = std::uint64_t{1} << 43U;
+  const auto sealed = [](const std::string& body) {
+    return fmt::format("{} {:08x}\n", body, digest::block_checksum(bytes(body)) >> 32U);
+  };
+  std::string text = sealed(fmt::format(R"(nai-journal 1 {{"path":"{}","size":{},"digest":"{}"}})",
+                                        f.file.path, f.file.size, f.file.digest.to_string())) +
+                     sealed("w 0 1048576 0000000000000001");
+  SECTION("a block that nobody writes in one go") {
+    text += sealed(fmt::format("w 1048576 {} 0000000000000001", f.file.size - 1048576));
+  }
+  SECTION("a line that no path and no state fills") {
+    text += sealed("w 1048576 1 " + std::string(70'000, '0') + "1");
+  }
+  SECTION("more gaps than there are connections") {
+    for (std::uint64_t i = 0; i < 200'000; ++i) {
+      text += sealed(fmt::format("d {} 1", f.file.size - 2 * i - 2));
+    }
+  }
+  text += sealed("w 2097152 1048576 0000000000000001");
+  const auto loaded = parse_journal(text, f.file);
+  REQUIRE(loaded.content);
+  CHECK(loaded.content->unsynced.size() == 1);
+  CHECK(loaded.content->durable.ranges().size() < 20'000);
+}
+
+TEST_CASE("a journal larger than any that was written is not read") {
+  Fixture f;
+  { f.write(*f.open(), {0, 10'000}); }
+  std::filesystem::resize_file(f.layout.journal(f.file.path, f.file.digest),
+                               std::uintmax_t{1} << 40U);
+  CHECK(f.open()->present().ranges().empty());
+  CHECK_THAT(f.log.message("checkpoint_discarded"), ContainsSubstring("no file of a size"));
+}
+
+TEST_CASE("reading back what an earlier run wrote ends when stop is requested") {
+  Fixture f;
+  { f.write(*f.open(), {0, 10'000}); }
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK_THROWS_AS(PartialFile::open(f.layout, f.file, {.stop = stop.get_token()}, f.log),
+                  util::Error);
+  CHECK(f.open()->present().total_bytes() == 10'000);
+}
+
 TEST_CASE("a checkpoint that does not fit says why") {
   Fixture f;
   {
@@ -170,11 +216,15 @@ TEST_CASE("a checkpoint that does not fit says why") {
     f.write(*partial, {0, 10'000});
     partial->sync(f.hashed(10'000));
   }
-  const auto journal = f.layout.journal(f.file.path);
+  const auto journal = f.layout.journal(f.file.path, f.file.digest);
   std::string text = test::read_file(journal);
   std::string reason;
   SECTION("other content") {
+    const auto partial = f.layout.partial(f.file.path, f.file.digest);
     f.file.digest = test::digest_of("something else");
+    // Names tell them apart already, unless somebody changed them.
+    std::filesystem::rename(journal, f.layout.journal(f.file.path, f.file.digest));
+    std::filesystem::rename(partial, f.layout.partial(f.file.path, f.file.digest));
     reason = "it is for other content";
   }
   SECTION("other size") {
@@ -203,7 +253,7 @@ TEST_CASE("a checkpoint that does not fit says why") {
     reason = "its format is 2, this program knows 1";
   }
   SECTION("the partial file beside it is not the one") {
-    std::filesystem::resize_file(f.layout.partial(f.file.path), 50);
+    std::filesystem::resize_file(f.layout.partial(f.file.path, f.file.digest), 50);
     reason = "the partial file beside it has another size";
   }
   const auto partial = f.open();
@@ -220,8 +270,10 @@ TEST_CASE("a partial file without its journal, or the reverse, starts afresh wit
     f.write(*partial, {0, 10'000});
     partial->sync(f.hashed(10'000));
   }
-  SECTION("no journal") { std::filesystem::remove(f.layout.journal(f.file.path)); }
-  SECTION("no partial file") { std::filesystem::remove(f.layout.partial(f.file.path)); }
+  SECTION("no journal") { std::filesystem::remove(f.layout.journal(f.file.path, f.file.digest)); }
+  SECTION("no partial file") {
+    std::filesystem::remove(f.layout.partial(f.file.path, f.file.digest));
+  }
   CHECK(f.open()->present().ranges().empty());
   CHECK(f.log.entries().empty());
 }
@@ -238,7 +290,7 @@ TEST_CASE("a long journal is made short, and still says the same") {
       partial->sync(f.hashed(k_size));
     }
   }
-  CHECK(std::filesystem::file_size(f.layout.journal(f.file.path)) < 1'200'000);
+  CHECK(std::filesystem::file_size(f.layout.journal(f.file.path, f.file.digest)) < 1'200'000);
   const auto partial = f.open();
   CHECK(partial->present().ranges() == std::vector<ByteRange>{{0, k_size}});
   CHECK(partial->hasher().position() == k_size);

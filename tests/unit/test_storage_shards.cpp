@@ -157,7 +157,7 @@ TEST_CASE("A shard claims nothing of a file that is not there any more") {
     f.write(*whole, {0, k_size});
     whole->sync(f.hashed(k_size));
   }
-  std::filesystem::remove(f.layout.partial(f.file.path));
+  std::filesystem::remove(f.layout.partial(f.file.path, f.file.digest));
   CHECK(f.open(0, {0, k_half})->present().total_bytes() == 0);
   // Nor does whoever joins them.
   Volume volume(f.directory.path(), f.log);

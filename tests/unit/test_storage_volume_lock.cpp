@@ -258,6 +258,40 @@ TEST_CASE("a holder that was paused looks whether the volume is still its own be
   CHECK(lost == util::ErrorKind::storage);
 }
 
+TEST_CASE("before something is published the lease itself is looked at") {
+  Fixture f;
+  PausedClock clock;
+  const auto lock = f.acquire(clock);
+  std::filesystem::remove(f.lease);
+  test::write_file(f.lease, Fixture::foreign(1));
+  // Too early for anybody to have proved us dead, but that may have been another's clock.
+  clock.advance(f.options.heartbeat / 5);
+  CHECK(lock->confirm());
+  CHECK_FALSE(lock->confirm_now());
+  CHECK_FALSE(lock->confirm());
+  CHECK(*read_lease(f.lease) == Fixture::foreign(1));
+}
+
+TEST_CASE("who waits is told who holds the volume, since when, and when it was last heard of") {
+  Fixture f;
+  const auto held = f.acquire(f.clock);
+  LockHolder seen;
+  f.options.wait_limit = 12s;
+  ClockOfTwo clock([] {});
+  CHECK_THROWS_AS(acquire_volume_lock(f.lease, f.options, clock,
+                                      {.on_wait = [&](const auto& holder, auto) { seen = holder; }},
+                                      f.stop.get_token()),
+                  util::Error);
+  const auto lease = parse_lease(*read_lease(f.lease));
+  REQUIRE(lease);
+  CHECK(seen.owner == lease->owner);
+  CHECK(seen.host == lease->host);
+  CHECK(seen.pid == ::getpid());
+  CHECK(seen.since.size() == 20);
+  CHECK(seen.silent >= 10s);
+  CHECK_THAT(seen.describe(), ContainsSubstring(" since 20"));
+}
+
 TEST_CASE("a lease is removed only if it is the one that was seen") {
   Fixture f;
   test::write_file(f.lease, Fixture::foreign(2));

@@ -29,7 +29,7 @@ struct Fixture {
   explicit Fixture(std::size_t spare_blocks) : pool(k_block, spare_blocks) {
     volume.prepare_state();
     volume.prepare_directories();
-    file.open(volume, true);
+    file.open(volume, true, {});
     REQUIRE(file.begin() == Next::nothing);
   }
 

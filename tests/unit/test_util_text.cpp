@@ -85,6 +85,14 @@ TEST_CASE("foreign JSON never surprises") {
   CHECK_FALSE(problem.empty());
   CHECK_FALSE(parse_json(std::string(100'000, '['), &problem));
   CHECK(problem == "nested too deeply");
+  CHECK(parse_json("[[], {}, 1]", nullptr, 4));
+  CHECK_FALSE(parse_json("[[], {}, 1, 2]", &problem, 4));
+  CHECK(problem == "it has too many values");
+  std::string lists = "[[]";
+  for (std::size_t i = 0; i < k_max_json_values; ++i) {
+    lists += ",[]";
+  }
+  CHECK_FALSE(parse_json(lists + "]", &problem));
   CHECK_FALSE(parse_json("", &problem));
   CHECK(problem == "it is empty");
   CHECK_FALSE(parse_json("{\"a\": \"\xff\"}"));

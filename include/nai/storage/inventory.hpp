@@ -34,7 +34,8 @@ enum class FileState {
 // record, and the log of an unfinished run. Thread-safe.
 class Inventory {
  public:
-  Inventory(const Layout& layout, util::Log& log);
+  // `before_removal` is called before each file that is removed, and may throw.
+  Inventory(const Layout& layout, util::Log& log, std::function<void()> before_removal = {});
 
   [[nodiscard]] FileState state_of(const FileIdentity& file) const;
   // Notes a file that is now verified, in place and durable. Appends to the published log.
@@ -58,6 +59,7 @@ class Inventory {
 
   const Layout& m_layout;
   util::Log& m_log;
+  std::function<void()> m_before_removal;
   mutable std::mutex m_mutex;
   std::map<std::string, RecordedFile, std::less<>> m_files;
   util::Fd m_published_log;

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <nai/digest/digest.hpp>
+
 namespace nai::storage {
 
 // Where everything lies on the volume. Pure path arithmetic.
@@ -17,6 +19,7 @@ class Layout {
   explicit Layout(std::filesystem::path mount, std::optional<std::size_t> shard = {});
 
   [[nodiscard]] const std::filesystem::path& mount() const { return m_mount; }
+  [[nodiscard]] std::optional<std::size_t> shard() const { return m_shard; }
   // What is served: only verified files, ever.
   [[nodiscard]] std::filesystem::path model_files() const { return m_mount / "model-files"; }
   [[nodiscard]] std::filesystem::path model_file(std::string_view path) const;
@@ -26,12 +29,18 @@ class Layout {
   // Work in progress, and a hub cache that is to stay; else removed at the end of a successful run.
   [[nodiscard]] std::filesystem::path hf_cache() const { return m_mount / "hf_cache"; }
   [[nodiscard]] std::filesystem::path work() const { return hf_cache() / "work"; }
-  [[nodiscard]] std::filesystem::path partial(std::string_view path) const;
-  [[nodiscard]] std::filesystem::path journal(std::string_view path) const;
+  // Names of work on a file contain what it will be: a run that was paused and does not know that
+  // another one works here now cannot reach that one's files for another revision by their names.
+  [[nodiscard]] std::filesystem::path partial(std::string_view path,
+                                              const digest::Digest& digest) const;
+  [[nodiscard]] std::filesystem::path journal(std::string_view path,
+                                              const digest::Digest& digest) const;
   // What this shard knows of its portion of a file that several shards write.
-  [[nodiscard]] std::filesystem::path portion_journal(std::string_view path) const;
+  [[nodiscard]] std::filesystem::path portion_journal(std::string_view path,
+                                                      const digest::Digest& digest) const;
   // Content that was found elsewhere on the volume, while it is checked.
-  [[nodiscard]] std::filesystem::path borrowed(std::string_view path) const;
+  [[nodiscard]] std::filesystem::path borrowed(std::string_view path,
+                                               const digest::Digest& digest) const;
   // Files that are in place; one log for each that writes.
   static constexpr std::string_view k_published_log = "published";
   [[nodiscard]] std::filesystem::path published_log() const;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <span>
+#include <stop_token>
 #include <utility>
 
 #include <nai/digest/hasher.hpp>
@@ -36,12 +37,14 @@ class PartialFile {
   struct Options {
     bool journaled = true;  // false for files so small that fetching them again is cheaper
     std::optional<util::ByteRange> portion = {};  // all that is written here; needs a journal
-    std::function<bool()> may_write = {};
+    std::function<bool()> may_write = {};         // asked before each block
+    std::function<bool()> may_publish = {};       // asked right before the file appears
+    std::stop_token stop = {};                    // ends reading back what an earlier run wrote
   };
 
   // Opens what an earlier run left, if its journal fits `file`, or starts afresh. Ranges that the
   // journal calls durable are trusted; blocks written after the last sync are read and compared
-  // with their checksums. Throws Error{storage or no_space}.
+  // with their checksums. Throws Error{storage or no_space}, Error{interrupted} on `stop`.
   static std::unique_ptr<PartialFile> open(const Layout& layout, const FileIdentity& file,
                                            Options options, util::Log& log);
 
@@ -86,7 +89,7 @@ class PartialFile {
   void compact_journal(const digest::Hasher& verified);
   void note_failure();
   void refuse_after_failure() const;
-  void refuse_without_lease() const;
+  void refuse_unless(const std::function<bool()>& allowed) const;
   void refuse_if_replaced() const;
 
   FileIdentity m_file;

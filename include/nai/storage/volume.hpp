@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -48,15 +49,23 @@ class Volume {
   // From here on the volume does not count as complete until finish(). Idempotent.
   void begin_changes();
 
-  // Asked before anything is written to a partial file or published; false ends the run with
-  // Error{volume_busy}. To be set before any partial file is opened.
-  void set_guard(std::function<bool()> may_write) { m_may_write = std::move(may_write); }
+  // Who works here under a lease that may be lost. Both are asked on any thread and may block;
+  // false ends the run with Error{volume_busy}.
+  struct Guard {
+    std::function<bool()> may_write;   // before a block is written to a partial file
+    std::function<bool()> may_commit;  // before a file appears or is removed, and before the record
+  };
+  // To be set before any partial file is opened.
+  void set_guard(Guard guard) { m_guard = std::move(guard); }
 
   // Loaded at first use.
   [[nodiscard]] Inventory& inventory();
   // `portion`: what this shard writes of a file that several write.
   [[nodiscard]] std::unique_ptr<PartialFile> open_partial(
-      const FileIdentity& file, bool journaled, std::optional<util::ByteRange> portion = {});
+      const FileIdentity& file, bool journaled, std::optional<util::ByteRange> portion = {},
+      std::stop_token stop = {});
+  // Removes work on other files than these, which nobody needs any more and which takes up space.
+  void remove_stale_work(const std::vector<FileIdentity>& files);
   // Makes one journal of those of the shards for each of `files` that they shared, so that it goes
   // on as any other does. Nobody may be writing. Throws Error{storage or no_space}.
   void join_portions(const std::vector<FileIdentity>& files) const;
@@ -88,7 +97,7 @@ class Volume {
   // Returns the number of files removed, links included.
   std::size_t finish(Record record, const std::vector<std::string>& paths);
   // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed
-  // files of NFS) is logged.
+  // files of NFS) is logged. Stops when the lease is lost: what is there is another run's then.
   bool remove_hf_cache();
   // Removes work in progress only: hf_cache stays.
   void remove_work();
@@ -98,10 +107,13 @@ class Volume {
 
  private:
   bool remove_completely(const std::filesystem::path& directory);
+  [[nodiscard]] bool may_commit() const { return !m_guard.may_commit || m_guard.may_commit(); }
+  // Throws Error{volume_busy} if not.
+  void require_lease() const;
 
   Layout m_layout;
   util::Log& m_log;
-  std::function<bool()> m_may_write;
+  Guard m_guard;
   std::unique_ptr<Inventory> m_inventory;
   std::once_flag m_found_content_loaded;
   std::unique_ptr<FoundContent> m_found_content;

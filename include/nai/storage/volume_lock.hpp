@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -39,11 +40,26 @@ class VolumeLock {
   // another run may have taken over meanwhile, as after a pause of this process or its machine; may
   // block then. Thread-safe.
   [[nodiscard]] virtual bool confirm() = 0;
+  // The same for what others see at once: files that appear or go, and the record. Asks the volume
+  // unless it said so a moment ago, a fifth of a heartbeat. Thread-safe.
+  [[nodiscard]] virtual bool confirm_now() = 0;
+};
+
+// Who holds the volume that we wait for.
+struct LockHolder {
+  std::string owner = {};  // random, another one for each run; empty when the lease is unreadable
+  std::string host = {};
+  std::int64_t pid = 0;
+  std::string since = {};  // by the holder's clock, ISO 8601; empty when it does not say
+  std::chrono::milliseconds silent{0};  // how long we have seen no sign of life
+
+  // "nai-import-x7 (process 1) since 2026-03-01T12:00:00Z".
+  [[nodiscard]] std::string describe() const;
 };
 
 struct VolumeLockCallbacks {
   // While waiting, about every heartbeat: who holds the volume, and how long we have waited.
-  std::function<void(const std::string& holder, std::chrono::milliseconds waited)> on_wait;
+  std::function<void(const LockHolder& holder, std::chrono::milliseconds waited)> on_wait;
   // At most once, when the lease is lost, from the heartbeat thread or in confirm(). The error says
   // why: volume_busy when another run has it, storage when the volume takes no sign of life.
   std::function<void(const util::Error& why)> on_lost = {};

@@ -53,15 +53,6 @@ std::vector<std::string> paths_of(const source::Manifest& manifest) {
   return paths;
 }
 
-std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest) {
-  std::vector<storage::FileIdentity> files;
-  files.reserve(manifest.artifacts.size());
-  for (const auto& artifact : manifest.artifacts) {
-    files.push_back({artifact.path, artifact.size, artifact.digest});
-  }
-  return files;
-}
-
 const Credential& credential_of(const Config& config) {
   return config.provider == Provider::nim ? config.ngc_key : config.hub_token;
 }
@@ -152,7 +143,8 @@ void DownloadRun::resolve() {
 void DownloadRun::hold_volume() {
   m_lock = app::hold_volume(m_volume, m_config, {m_console, m_clock, m_stop},
                             [this](const util::Error& why) { m_lock_loss.note(why); });
-  m_volume.set_guard([this] { return m_lock->confirm(); });
+  m_volume.set_guard({.may_write = [this] { return m_lock->confirm(); },
+                      .may_commit = [this] { return m_lock->confirm_now(); }});
 }
 
 void DownloadRun::tell_status() {
@@ -195,7 +187,9 @@ void DownloadRun::fetch() {
     }
   }
   announce_selection(manifest);
-  m_volume.join_portions(identities_of(manifest));
+  const auto identities = identities_of(manifest);
+  m_volume.join_portions(identities);
+  m_volume.remove_stale_work(identities);
   warn_of_little_space(m_volume, manifest, m_console);
   m_volume.begin_changes();
   milliseconds taken{0};
@@ -233,6 +227,7 @@ void DownloadRun::announce_selection(const source::Manifest& manifest) {
 }
 
 void DownloadRun::save_record(const source::Manifest& manifest) {
+  static_cast<void>(m_lock->confirm_now());
   m_lock_loss.check();
   const auto paths = paths_of(manifest);
   write_hub_files(m_config, m_volume.layout(), m_revision, m_volume.inventory().entries(paths),
@@ -270,7 +265,7 @@ void DownloadRun::summarize(milliseconds taken) {
 }
 
 void DownloadRun::clean_up() {
-  if (m_lock_loss.happened()) {
+  if (!m_lock->confirm_now()) {
     return;  // hf_cache is another run's now
   }
   storage::ShardBoard(m_volume.layout()).remove();

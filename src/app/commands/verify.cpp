@@ -145,7 +145,7 @@ int Verify::run() {
   if (!repairs) {
     throw failure(expected);
   }
-  if (!lock->confirm()) {
+  if (!lock->confirm_now()) {
     throw util::Error(util::ErrorKind::volume_busy,
                       "another run took the volume over; nothing was removed");
   }

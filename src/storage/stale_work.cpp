@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Of Volume: what is removed because nobody works on it any more.
+#include <unistd.h>
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include <nai/storage/volume.hpp>
+
+namespace nai::storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// The name without what a shard or an ending adds: that of the file which is worked on.
+std::string subject_of(const fs::path& name) {
+  const std::string text = name.filename().string();
+  for (const std::string_view ending : {".part", ".journal", ".found"}) {
+    const auto at = text.rfind(ending);
+    const auto end = at == std::string::npos ? at : at + ending.size();
+    if (end == text.size() || (end != std::string::npos && text[end] == '.')) {
+      return text.substr(0, at);
+    }
+  }
+  return {};
+}
+
+// What a process that died while it replaced a file left behind.
+bool is_draft(const fs::path& name) { return name.extension() == ".tmp"; }
+
+std::vector<fs::path> entries_of(const fs::path& directory) {
+  std::vector<fs::path> entries;
+  std::error_code problem;
+  for (fs::directory_iterator entry(directory, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    entries.push_back(entry->path());
+  }
+  return entries;
+}
+
+// Everything below, each behind what it contains. Links are not followed.
+std::vector<fs::path> contents_of(const fs::path& directory) {
+  std::vector<fs::path> contents;
+  std::error_code problem;
+  if (!fs::is_directory(fs::symlink_status(directory, problem))) {
+    return contents;
+  }
+  for (fs::recursive_directory_iterator entry(directory, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    contents.push_back(entry->path());
+  }
+  return {contents.rbegin(), contents.rend()};
+}
+
+}  // namespace
+
+void Volume::remove_stale_work(const std::vector<FileIdentity>& files) {
+  std::set<std::string> wanted;
+  for (const FileIdentity& file : files) {
+    wanted.insert(subject_of(m_layout.partial(file.path, file.digest)));
+  }
+  const bool alone = !m_layout.shard();  // else drafts may be another pod's, which lives
+  std::vector<fs::path> stale;
+  for (const fs::path& entry : entries_of(m_layout.work())) {
+    const std::string subject = subject_of(entry);
+    if (is_draft(entry) ? alone : !subject.empty() && !wanted.contains(subject)) {
+      stale.push_back(entry);
+    }
+  }
+  for (const auto& directory : {m_layout.state(), m_layout.digest_trails()}) {
+    for (const fs::path& entry : entries_of(directory)) {
+      if (alone && is_draft(entry)) {
+        stale.push_back(entry);
+      }
+    }
+  }
+  for (const fs::path& path : stale) {
+    require_lease();
+    m_log.debug("stale_work_removed",
+                fmt::format("removing {}, which is of no use any more", path.string()));
+    static_cast<void>(::unlink(path.c_str()));
+  }
+}
+
+bool Volume::remove_hf_cache() { return remove_completely(m_layout.hf_cache()); }
+
+void Volume::remove_work() { static_cast<void>(remove_completely(m_layout.work())); }
+
+// One by one: a run that was paused on the way must not go on with what its successor made.
+bool Volume::remove_completely(const fs::path& directory) {
+  // Let go of the published log first: NFS keeps the name of an open file.
+  m_inventory.reset();
+  std::error_code first;
+  bool existed = false;
+  auto paths = contents_of(directory);
+  paths.push_back(directory);
+  for (const fs::path& path : paths) {
+    if (!may_commit()) {
+      return existed;
+    }
+    std::error_code problem;
+    existed = fs::remove(path, problem) || existed;
+    first = first ? first : problem;
+  }
+  if (first) {
+    m_log.warning("hf_cache_kept",
+                  fmt::format("cannot remove {} completely: {}; it does no harm and can be deleted",
+                              directory.string(), first.message()),
+                  {{"path", directory.string()}, {"reason", first.message()}});
+  }
+  return existed;
+}
+
+}  // namespace nai::storage
