@@ -30,8 +30,8 @@ class Console final : public util::Log {
  public:
   Console(const OutputConfig& config, util::Clock& clock, Streams streams = {});
 
-  // Never lets `secret` out. Call it before other threads write.
-  void hide(std::string secret);
+  // Never lets `secret` out from then on.
+  void hide(std::string secret) override;
 
   // Diagnostics, to standard error.
   void write(util::Level level, std::string_view event, std::string_view message,

@@ -73,15 +73,23 @@ void Redactor::add(std::string secret) {
   if (secret.size() < k_shortest_secret) {
     return;
   }
-  m_secrets.push_back(std::move(secret));
-  std::sort(m_secrets.begin(), m_secrets.end(),
-            [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  const std::scoped_lock lock(m_mutex);
+  const auto longer = [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  };
+  const auto at = std::lower_bound(m_secrets.begin(), m_secrets.end(), secret, longer);
+  if (at == m_secrets.end() || *at != secret) {
+    m_secrets.insert(at, std::move(secret));
+  }
 }
 
 std::string Redactor::apply(std::string_view text) const {
   std::string result(text);
-  for (const auto& secret : m_secrets) {
-    replace_all(result, secret);
+  {
+    const std::scoped_lock lock(m_mutex);
+    for (const auto& secret : m_secrets) {
+      replace_all(result, secret);
+    }
   }
   return cut_addresses(result);
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nai::app {
 
-// The last line of defence for secrets: whoever builds a message must not put one in.
+// The last line of defence for secrets: whoever builds a message must not put one in. Thread-safe.
 class Redactor {
  public:
   // Ignores texts of fewer than four bytes, which would match anything.
@@ -17,7 +18,8 @@ class Redactor {
   [[nodiscard]] std::string apply(std::string_view text) const;
 
  private:
-  std::vector<std::string> m_secrets;  // longest first
+  mutable std::mutex m_mutex;
+  std::vector<std::string> m_secrets;  // longest first, each once
 };
 
 }  // namespace nai::app

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include <nai/util/base64.hpp>
+
 #include "e2e/job.hpp"
 #include "e2e/nim_job.hpp"
 
@@ -316,4 +318,31 @@ TEST_CASE("nim: the key is in no output and no file, and goes to NVIDIA's own ho
     check_absent("output", result.out + result.err, {k_key});
   }
   CHECK_FALSE(other.requests().empty());
+}
+
+TEST_CASE("nim: servers that repeat tokens and encoded keys do not bring them out") {
+  const std::string token = "TokenOfTheRegistry0123456789";
+  const std::string encoded = nai::util::base64_encode("$oauthtoken:" + k_key);
+  mock::NimServiceOptions options;
+  options.key = k_key;
+  mock::NimService service(options);
+  service.add(nim_image(manifest_v1()));
+  service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
+    if (info.target.find("/proxy_auth") != std::string::npos) {
+      return {.answer = mock::json_response(200, R"({"token": ")" + token + "\"}")};
+    }
+    return {.answer = mock::text_response(
+                503, "Bearer " + token + ", Basic " + encoded + ", key " + k_key, "text/plain")};
+  });
+  NimJob job(service);
+  job.environment["NGC_API_KEY"] = k_key;
+  job.environment["LOG_LEVEL"] = "debug";
+  job.environment["RETRY_DELAY"] = "1ms";
+  job.environment["MAX_RETRIES"] = "2";
+  const auto result = job.run();
+  INFO(result.err);
+  CHECK(result.exit_status == 75);
+  CHECK_THAT(result.err, ContainsSubstring("503"));
+  check_absent("output", result.out + result.err, {k_key, token, encoded});
+  check_absent("termination message", job.termination_message(), {k_key, token, encoded});
 }

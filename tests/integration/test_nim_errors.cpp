@@ -2,6 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <nai/util/base64.hpp>
+
 #include "integration/nim_bench.hpp"
 
 using Catch::Matchers::ContainsSubstring;
@@ -49,6 +51,24 @@ TEST_CASE("NGC is asked about the key only after a failure") {
   NimBench bench;
   static_cast<void>(bench.source(bench.options())->resolve({}));
   CHECK(bench.service.request_count("get-caller-info") == 0);
+}
+
+TEST_CASE("what is known at run time only, and the encoded form of a key, is hidden too") {
+  {
+    NimBench bench;
+    bench.service.set_fault_hook(answering("/proxy_auth", 200, R"({"token": "of-the-registry"})"));
+    static_cast<void>(bench.error(bench.options()));
+    CHECK(bench.log.hides("of-the-registry"));
+    CHECK(bench.log.hides(nai::util::base64_encode("$oauthtoken:nvapi-right")));
+  }
+  NimBench bench({.key = "older-kind"});
+  NimOptions options = bench.options();
+  options.ngc_key = "older-kind";
+  options.wishes.profile = k_generic_profile;
+  bench.service.set_fault_hook(answering("/token?", 200, R"({"token": "of-ngc"})"));
+  static_cast<void>(bench.error(options));
+  CHECK(bench.log.hides("of-ngc"));
+  CHECK(bench.log.hides(nai::util::base64_encode("$oauthtoken:older-kind")));
 }
 
 TEST_CASE("each refusal has its sentence and its kind") {

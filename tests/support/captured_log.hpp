@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nai/util/log.hpp>
@@ -26,6 +27,14 @@ class CapturedLog final : public util::Log {
     m_entries.push_back({level, std::string(event), std::string(message)});
   }
   [[nodiscard]] bool enabled(util::Level /*level*/) const override { return true; }
+  void hide(std::string secret) override {
+    const std::scoped_lock lock(m_mutex);
+    m_secrets.push_back(std::move(secret));
+  }
+  [[nodiscard]] bool hides(std::string_view secret) const {
+    const std::scoped_lock lock(m_mutex);
+    return std::find(m_secrets.begin(), m_secrets.end(), secret) != m_secrets.end();
+  }
 
   [[nodiscard]] std::vector<Entry> entries() const {
     const std::scoped_lock lock(m_mutex);
@@ -49,6 +58,7 @@ class CapturedLog final : public util::Log {
  private:
   mutable std::mutex m_mutex;
   std::vector<Entry> m_entries;
+  std::vector<std::string> m_secrets;
 };
 
 }  // namespace nai::test

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/redactor.hpp"
 
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -22,6 +24,20 @@ TEST_CASE("Known secrets never come out", "[app]") {
   CHECK(redactor.apply("hf_secret_longer") == "***");
   CHECK(redactor.apply("abc") == "abc");
   CHECK(redactor.apply("").empty());
+}
+
+TEST_CASE("A secret that becomes known while others write is hidden from then on", "[app]") {
+  Redactor redactor;
+  const std::jthread writer([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      static_cast<void>(redactor.apply("token-17 and more"));
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    redactor.add("token-" + std::to_string(i));
+    redactor.add("token-" + std::to_string(i));
+  }
+  CHECK(redactor.apply("token-17, token-9") == "***, ***");
 }
 
 TEST_CASE("A secret that looks like its own mark does not loop", "[app]") {

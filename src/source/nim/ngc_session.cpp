@@ -75,13 +75,16 @@ NgcSession::Token NgcSession::exchange(const std::string& scope, const std::stop
   Attempts attempts(m_connection, "getting a token from " + url.display());
   while (true) {
     http::Request request{.url = url, .time_limit = k_time_limit};
-    request.headers.add("Authorization", http::basic_authorization(k_user, m_key));
+    const std::string credentials = http::basic_authorization(k_user, m_key);
+    m_connection.log.hide(credentials.substr(credentials.find(' ') + 1));
+    request.headers.add("Authorization", credentials);
     const auto answer = http::send_for_text(m_connection.client, request, k_max_answer_bytes, stop);
     attempts.check(stop);
     const auto verdict = http::classify(answer.response);
     const auto json = util::parse_json(answer.body);
     const auto token = json ? util::string_member(*json, "token") : std::nullopt;
     if (verdict == http::Verdict::success && token && !token->empty()) {
+      m_connection.log.hide(*token);
       const std::uint64_t lifetime =
           std::min(util::unsigned_member(*json, "expires_in").value_or(k_default_lifetime_seconds),
                    k_longest_lifetime_seconds);

@@ -72,8 +72,15 @@ std::optional<Refusal> RegistryAuth::satisfy(const http::Url& url, const http::R
                                             : "credentials are sent over https only";
     return refusal;
   }
-  m_header = http::basic_authorization(m_credentials.user, m_credentials.password);
+  m_header = basic_authorization();
   return std::nullopt;
+}
+
+// A server may repeat it as it was sent.
+std::string RegistryAuth::basic_authorization() const {
+  std::string value = http::basic_authorization(m_credentials.user, m_credentials.password);
+  m_connection.log.hide(value.substr(value.find(' ') + 1));
+  return value;
 }
 
 std::optional<http::Url> RegistryAuth::token_url(const http::Challenge& challenge) const {
@@ -100,8 +107,7 @@ std::optional<Refusal> RegistryAuth::ask_token(const http::Url& url, const std::
   http::Request request{.url = url, .time_limit = k_time_limit};
   Refusal refusal{.url = url, .response = {}, .body = {}, .by_token_server = true, .problem = {}};
   if (may_have_credentials(url)) {
-    request.headers.add("Authorization",
-                        http::basic_authorization(m_credentials.user, m_credentials.password));
+    request.headers.add("Authorization", basic_authorization());
   } else if (!m_credentials.empty()) {
     refusal.problem = fmt::format(
         "the registry's token server is {}://{}, to which the "
@@ -116,6 +122,7 @@ std::optional<Refusal> RegistryAuth::ask_token(const http::Url& url, const std::
       token = util::string_member(*json, "access_token");
     }
     if (token && !token->empty() && util::printable(*token, token->size()) == *token) {
+      m_connection.log.hide(*token);
       m_header = "Bearer " + *token;
       return std::nullopt;
     }

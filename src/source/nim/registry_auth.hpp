@@ -49,6 +49,7 @@ class RegistryAuth {
 
  private:
   [[nodiscard]] bool may_have_credentials(const http::Url& where) const;
+  [[nodiscard]] std::string basic_authorization() const;
   [[nodiscard]] std::optional<http::Url> token_url(const http::Challenge& challenge) const;
   [[nodiscard]] std::optional<Refusal> ask_token(const http::Url& url, const std::stop_token& stop);
 
