@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -32,6 +33,9 @@ namespace {
 
 using util::Error;
 using util::ErrorKind;
+
+// Less than the 5 s within which a signal ends the process.
+constexpr std::chrono::milliseconds k_last_resort{4'500};
 
 // Any exception as the one type that has an exit status.
 Error as_error(const std::exception_ptr& exception) {
@@ -115,7 +119,8 @@ int run_reported(std::span<const char* const> arguments, const Environment& envi
       std::_Exit(report(describe_failure(Error(ErrorKind::interrupted, "interrupted"), received),
                         console, output));
     };
-    const SignalWatch signals({.stop = session.stop, .overdue = give_up}, console);
+    const SignalWatch signals(
+        {.stop = session.stop, .overdue = give_up, .last_resort = k_last_resort}, console);
     try {
       return run_command(config, session);
     } catch (...) {

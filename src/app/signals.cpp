@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
@@ -37,6 +38,19 @@ util::Fd checked(int fd, std::string_view what) {
   return util::Fd(fd);
 }
 
+volatile std::sig_atomic_t last_status = 0;
+
+// The kernel calls it on whichever thread is not stuck in it.
+void end_process(int /*signal*/) { ::_exit(last_status); }
+
+void set_alarm(std::chrono::milliseconds time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  itimerval timer{};
+  timer.it_value.tv_sec = seconds.count();
+  timer.it_value.tv_usec = std::chrono::microseconds(time - seconds).count();
+  ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
 std::string_view name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
 
 }  // namespace
@@ -61,6 +75,9 @@ SignalWatch::~SignalWatch() {
   m_thread.request_stop();
   ::eventfd_write(m_end.get(), 1);
   m_thread.join();
+  if (m_received != 0 && m_options.last_resort.count() > 0) {
+    set_alarm(std::chrono::milliseconds(0));
+  }
 }
 
 void SignalWatch::run(const std::stop_token& end) {
@@ -77,10 +94,10 @@ void SignalWatch::run(const std::stop_token& end) {
     const int ready = ::poll(descriptors.data(), descriptors.size(),
                              waiting_for_end ? static_cast<int>(left.count()) : -1);
     if (ready > 0 && (descriptors[0].revents & POLLIN) != 0) {
-      take_signal();
       if (!waiting_for_end) {
         deadline = std::chrono::steady_clock::now() + m_options.patience;
       }
+      take_signal();
     }
   }
 }
@@ -94,12 +111,24 @@ void SignalWatch::take_signal() {
   const int signal = static_cast<int>(information.ssi_signo);
   int none = 0;
   if (m_received.compare_exchange_strong(none, signal)) {
-    m_console.info("stopping",
-                   fmt::format("received {}: saving the state and stopping", name(signal)));
-    m_options.stop.request_stop();
+    stop(signal);
   } else {
     m_console.info("stopping", fmt::format("received {} again: already stopping", name(signal)));
   }
+}
+
+void SignalWatch::stop(int signal) {
+  if (m_options.last_resort.count() > 0) {
+    last_status = 128 + signal;
+    struct sigaction action {};
+    action.sa_handler = end_process;
+    ::sigaction(SIGALRM, &action, nullptr);
+    set_alarm(m_options.last_resort);
+  }
+  m_options.stop.request_stop();
+  // Nobody may be reading.
+  m_console.info("stopping",
+                 fmt::format("received {}: saving the state and stopping", name(signal)));
 }
 
 }  // namespace nai::app

@@ -26,8 +26,11 @@ class SignalWatch {
     std::stop_source stop;
     // When the run has not ended this long after the first signal (a hung volume can hold a thread
     // for ever), `overdue` is called on the watching thread, and is expected to end the process.
-    std::chrono::milliseconds patience{20'000};
+    std::chrono::milliseconds patience{3'500};
     std::function<void(int signal)> overdue;
+    // Whatever hangs, also `overdue`: this long after the first signal the process ends without a
+    // word. 0: never.
+    std::chrono::milliseconds last_resort{0};
   };
 
   SignalWatch(Options options, Console& console);
@@ -41,6 +44,7 @@ class SignalWatch {
  private:
   void run(const std::stop_token& end);
   void take_signal();
+  void stop(int signal);
 
   Options m_options;
   Console& m_console;

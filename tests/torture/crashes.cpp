@@ -40,6 +40,19 @@ Outcome stop(World& world, const Scenario& scenario, std::uint64_t at, const Sto
                         {.statuses = {128 + how.first}, .within = std::chrono::seconds(5)});
 }
 
+// A server that is gone: no call on the volume comes back from there on. What was promised to a pod
+// that is asked to stop is 5 s; the rest is for the time before the signal.
+Outcome stop_hung(World& world, const Scenario& scenario, std::uint64_t at) {
+  const auto job = scenario.prepare(world);
+  Injection injection{.calls = changing_calls()};
+  injection.action = Action::hang;
+  injection.first = at;
+  injection.count = Injection::k_all;
+  injection.signal = SIGTERM;
+  return world.conclude(job, world.run(job, {injection}),
+                        {.statuses = {128 + SIGTERM}, .within = std::chrono::seconds(8)});
+}
+
 }  // namespace
 
 Trials crash_trials(World& world) {
@@ -64,6 +77,11 @@ Trials stop_trials(World& world) {
   Trials trials;
   for (const Scenario& scenario : scenarios()) {
     const auto calls = calls_of(world, scenario, changing_calls());
+    // Each of them waits for the end of the program's patience.
+    for (std::uint64_t at = 1; at <= calls.size(); at += 5) {
+      trials.push_back({"SIGTERM, the volume hangs",
+                        [scenario, at](World& own) { return stop_hung(own, scenario, at); }});
+    }
     for (std::uint64_t at = 1; at <= calls.size(); ++at) {
       for (const Stop& how :
            {Stop{"SIGTERM", SIGTERM, 0}, Stop{"SIGTERM twice", SIGTERM, SIGTERM},

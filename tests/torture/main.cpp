@@ -21,6 +21,7 @@ using namespace nai::torture;
 struct Settings {
   std::size_t most = 1'000'000;  // trials of each fault
   std::size_t mixed = 1500;
+  std::size_t least = 0;
   std::uint64_t seed = 1;
   std::size_t threads = 2;
   std::string only;
@@ -30,7 +31,7 @@ struct Settings {
 
 constexpr const char* k_usage =
     "usage: nai_torture [--most N] [--mixed N] [--seed N] [--threads N] [--only WORDS]\n"
-    "                   [--wire no] [--pairs no]\n"
+    "                   [--wire no] [--pairs no] [--least N]\n"
     "  --most     trials of each fault at most (all)\n"
     "  --mixed    runs with random faults on the wire (1500)\n"
     "  --seed     of those (1)\n"
@@ -38,6 +39,7 @@ constexpr const char* k_usage =
     "  --only     faults whose name contains WORDS\n"
     "  --wire     each fault on the wire (yes)\n"
     "  --pairs    two runs on one volume (yes)\n"
+    "  --least    fail unless so many faults were injected (0)\n"
     "Environment: NAI_BINARY, the executable\n";
 
 std::optional<Settings> read_arguments(std::span<char*> arguments) {
@@ -55,6 +57,8 @@ std::optional<Settings> read_arguments(std::span<char*> arguments) {
       settings.most = std::stoul(value);
     } else if (name == "--mixed") {
       settings.mixed = std::stoul(value);
+    } else if (name == "--least") {
+      settings.least = std::stoul(value);
     } else if (name == "--seed") {
       settings.seed = std::stoul(value);
     } else if (name == "--threads") {
@@ -105,5 +109,10 @@ int main(int count, char** values) {
   fmt::print("{}{} faults injected in {} s: {}\n", table.text(), table.tries(), seconds.count(),
              table.good() ? "nothing wrong, nothing lost, nothing stuck" : "NOT GOOD");
   fmt::print(stderr, "{}", table.complaints());
-  return table.good() ? 0 : 1;
+  const bool enough = table.tries() >= settings->least;
+  if (!enough) {
+    fmt::print(stderr, "too few faults were injected: {}, expected at least {}\n", table.tries(),
+               settings->least);
+  }
+  return table.good() && enough ? 0 : 1;
 }

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -134,8 +135,19 @@ class Trace {
     const auto call = registers.ok
                           ? describe_call(thread, registers.number(), registers.arguments())
                           : std::nullopt;
-    const auto how = call ? act(choose(*call), *call, registers) : PTRACE_CONT;
-    go_on(how, thread, 0);
+    const Deed deed = call ? choose(*call) : Deed{};
+    if (deed.action == Action::hang) {
+      hang(deed.signal);
+      return;
+    }
+    go_on(call ? act(deed, *call, registers) : PTRACE_CONT, thread, 0);
+  }
+
+  // The thread stays where it is until the process ends.
+  void hang(int signal) {
+    if (!std::exchange(m_hangs, true)) {
+      ::kill(m_child, signal);
+    }
   }
 
   // Counts the call, and says what happens to it.
@@ -181,6 +193,7 @@ class Trace {
     switch (deed.action) {
       case Action::observe:
       case Action::lose:
+      case Action::hang:
         break;
       case Action::kill_before:
         kill_all();
@@ -210,6 +223,7 @@ class Trace {
   pid_t m_child;
   const std::vector<Injection>& m_injections;
   std::vector<std::uint64_t> m_seen;
+  bool m_hangs = false;
   struct Loss {
     bool happened = false;
     bool told = false;

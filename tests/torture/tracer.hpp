@@ -23,6 +23,7 @@ enum class Action {
   fail,         // not made, and fails with `error`
   shorten,      // a write takes only a part
   pretend,      // not made, and succeeds: a lock that lies
+  hang,         // sends `signal` the first time, and none of these calls ever comes back
   lose,         // writes are not made and succeed; of each file that lost some, the next fsync, or
                 // the next write after the last lost one, fails with `error`, and only that one
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/signals.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -105,6 +106,35 @@ TEST_CASE_METHOD(Fixture, "A run that does not end in time is reported", "[app]"
   REQUIRE(::kill(::getpid(), SIGTERM) == 0);
   overdue.wait();
   CHECK(told == SIGTERM);
+}
+
+TEST_CASE("Whatever hangs, the process ends with the status of the signal", "[app]") {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  int reader[2];
+  REQUIRE(::pipe(reader) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    block_signals();
+    nai::util::SystemClock clock;
+    Console console({.level = LogLevel::quiet}, clock);
+    Latch never;
+    const SignalWatch watch(
+        {.stop = {}, .patience = 1ms, .overdue = [&](int) { never.wait(); }, .last_resort = 20ms},
+        console);
+    static_cast<void>(::write(reader[1], "x", 1));
+    never.wait();
+    ::_exit(0);
+  }
+  REQUIRE(child > 0);
+  char ready = 0;
+  REQUIRE(::read(reader[0], &ready, 1) == 1);
+  REQUIRE(::kill(child, signal) == 0);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 128 + signal);
+  ::close(reader[0]);
+  ::close(reader[1]);
 }
 
 TEST_CASE_METHOD(Fixture, "A watch that heard nothing ends at once", "[app]") {
