@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <nai/digest/hasher.hpp>
+#include <nai/storage/digest_trail.hpp>
+#include <nai/storage/inventory.hpp>
 #include <nai/storage/journal.hpp>
 #include <nai/storage/record.hpp>
 #include <nai/storage/shards.hpp>
@@ -66,6 +68,28 @@ void record(const std::string& text) {
   static_cast<void>(storage::load_record(path, log));
 }
 
+void trail(const std::string& text) {
+  static const test::TemporaryDirectory directory;
+  const auto path = directory.path() / "model.states";
+  test::write_file(path, text);
+  std::uint64_t last = 0;
+  const auto loaded = storage::DigestTrail::load(path, file());
+  for (const auto& state : loaded.states()) {
+    require(state.position() > last && state.position() <= k_size);
+    last = state.position();
+  }
+}
+
+void published_log(const std::string& text) {
+  static const test::TemporaryDirectory directory;
+  static const storage::Layout layout(directory.path());
+  test::write_file(layout.published_log(), text);
+  test::CapturedLog log;
+  const storage::Inventory inventory(layout, log);
+  // Nothing is there, whatever is said.
+  require(inventory.state_of(file()) == storage::FileState::absent);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -89,6 +113,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'h':
       static_cast<void>(digest::Hasher::restore(digest::Algorithm::sha256, k_size, input.text));
+      break;
+    case 't':
+      trail(input.text);
+      break;
+    case 'p':
+      published_log(input.text);
       break;
     case 'd':
       static_cast<void>(digest::Digest::parse(input.text));
