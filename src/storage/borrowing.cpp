@@ -65,7 +65,7 @@ void Volume::give_back(const std::filesystem::path& found, const FileIdentity& f
   }
 }
 
-void Volume::publish_borrowed(const FileIdentity& file) {
+void Volume::publish_borrowed(const FileIdentity& file, const DigestTrail& trail) {
   const auto name = m_layout.borrowed(file.path);
   if (m_may_write && !m_may_write()) {
     throw util::Error(util::ErrorKind::volume_busy,
@@ -85,6 +85,7 @@ void Volume::publish_borrowed(const FileIdentity& file) {
   }
   util::sync_directory(target.parent_path());
   inventory().add(file);
+  keep_trail(file, trail);
 }
 
 }  // namespace nai::storage

@@ -42,6 +42,10 @@ std::filesystem::path Layout::digest_trail(std::string_view path) const {
   return digest_trails() / (work_name(path) + ".states");
 }
 
+std::filesystem::path Layout::trail_in_progress(std::string_view path) const {
+  return work() / (work_name(path) + ".states");
+}
+
 std::filesystem::path Layout::journal(std::string_view path) const {
   return work() / (work_name(path) + ".journal");
 }
