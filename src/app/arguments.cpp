@@ -92,6 +92,9 @@ Arguments parse_arguments(std::span<const char* const> arguments) {
     subcommand->fallthrough();
     subcommand->set_help_flag();
     subcommand->allow_extras();
+    if (!command.operand.empty()) {
+      subcommand->add_option("operand", result.operand);
+    }
   }
 
   // CLI11 takes them in reverse.

@@ -14,6 +14,7 @@ struct Arguments {
   std::string command;  // empty: none was given
   bool help = false;
   bool version = false;
+  std::string operand = {};  // the command's; empty: none was given
   std::map<std::string_view, std::vector<std::string>> values = {};  // by flag, with dashes
 };
 

@@ -62,6 +62,27 @@ void load(const Setting& setting, Config& config, const Arguments& arguments,
   }
 }
 
+const Command& command_of(const Config& config) {
+  return *std::find_if(commands().begin(), commands().end(),
+                       [&](const Command& command) { return command.name == config.command; });
+}
+
+// The one word that the command takes.
+void load_operand(Config& config, const std::string& operand) {
+  const std::string_view accepted = command_of(config).operand;
+  if (accepted.empty()) {
+    return;
+  }
+  const auto words = util::split(accepted, '|');
+  if (std::find(words.begin(), words.end(), operand) == words.end()) {
+    refuse(operand.empty()
+               ? fmt::format("{} needs a word more: expected {}", config.command, accepted)
+               : fmt::format("{} of \"{}\": expected {}", config.command,
+                             util::printable(operand, 40), accepted));
+  }
+  config.options.shell = operand;
+}
+
 // What would have no effect is a mistake.
 void check_options(const Config& config, const Arguments& arguments) {
   for (const Setting& setting : settings()) {
@@ -98,11 +119,6 @@ void check_format(Config& config) {
                     nim ? "hf" : "nim", nim ? "nim" : "hf"));
   }
   config.output_format = expected;
-}
-
-const Command& command_of(const Config& config) {
-  return *std::find_if(commands().begin(), commands().end(),
-                       [&](const Command& command) { return command.name == config.command; });
 }
 
 void check_repository(Config& config) {
@@ -238,6 +254,7 @@ Config load_config(std::span<const char* const> arguments, const Environment& en
       load(setting, config, parsed, environment);
     }
   }
+  load_operand(config, parsed.operand);
   check_options(config, parsed);
   check_format(config);
   check_repository(config);

@@ -61,6 +61,7 @@ struct CommandOptions {
   bool against_source = false;  // verify
   std::string image;            // resolve: for the manifests
   std::string nfs_server;       // check: host name or address; empty: not told
+  std::string shell;            // completion: for which
 };
 
 // Which part of the model this run brings.

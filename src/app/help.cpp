@@ -47,6 +47,8 @@ Examples:
       The claim and the Job.
   nai-model-processor check --repo-id google/gemma-2-2b-it --nfs-server files.example
       In a pod like the Job's: what would fail, and what to do about it.
+  source <(nai-model-processor completion bash)
+      Tab completes commands, flags and values.
   nai-model-processor verify --repo-id Qwen/Qwen3-0.6B --repair
       Reads the volume again; what is wrong or missing is fetched.
 

@@ -30,6 +30,9 @@ using Json = nlohmann::json;
 constexpr std::uint64_t k_max_json_bytes = std::uint64_t{64} << 20U;
 constexpr std::size_t k_longest_name = 200;
 constexpr std::size_t k_max_findings = 100;
+// Real ones name a few hundred, and a hostile one must not fill the memory.
+constexpr std::size_t k_max_named_files = 20'000;
+constexpr std::size_t k_longest_path = 4096;
 
 // Takes the JSON text of a file from the parser: whether it is an object, and which files an index
 // names.
@@ -47,8 +50,8 @@ class ObjectReader final : public nlohmann::json_sax<Json> {
   }
   bool binary(binary_t& /*value*/) override { return take_value(); }
   bool string(string_t& value) override {
-    if (m_depth == 2 && m_in_weight_map) {
-      m_named_files.insert(value);
+    if (m_depth == 2 && m_in_weight_map && m_named_files.size() < k_max_named_files) {
+      m_named_files.insert(value.substr(0, k_longest_path + 1));
     }
     return take_value();
   }
@@ -164,6 +167,9 @@ void Inspection::check(const std::string& path, const ReadAt& read, std::uint64_
   JsonText text(read, 0, size, true);
   ObjectReader reader;
   static_cast<void>(Json::sax_parse(text.begin(), JsonText::end(), &reader));
+  if (text.is_cut()) {
+    return;  // unusual, but no harm to who has the memory
+  }
   note(path, reader.problem());
   if (reader.problem().empty() && is_index(path)) {
     check_index(path, reader);

@@ -42,7 +42,8 @@ bool JsonText::skip(std::string_view word) {
 }
 
 void JsonText::advance() {
-  const int next = peek(0);
+  m_cut = m_cut || m_token_bytes > k_longest_token;
+  const int next = m_cut ? -1 : peek(0);
   m_at_end = next < 0;
   if (m_at_end) {
     return;
@@ -57,6 +58,9 @@ void JsonText::advance() {
 }
 
 void JsonText::follow_strings(char c) {
+  constexpr std::string_view k_between_tokens = " \t\r\n,:[]{}";
+  const bool separates = !m_in_string && k_between_tokens.find(c) != std::string_view::npos;
+  m_token_bytes = separates ? 0 : m_token_bytes + 1;
   if (m_escaped) {
     m_escaped = false;
   } else if (m_in_string && c == '\\') {

@@ -50,6 +50,11 @@ class JsonText {
 
   [[nodiscard]] Iterator begin() { return Iterator(this); }
   [[nodiscard]] static Iterator end() { return Iterator(nullptr); }
+  // Whether it was cut because of a string or number longer than k_longest_token, which a parser
+  // would keep whole.
+  [[nodiscard]] bool is_cut() const { return m_cut; }
+
+  static constexpr std::size_t k_longest_token = std::size_t{4} << 20U;
 
  private:
   [[nodiscard]] int peek(std::size_t ahead);
@@ -68,6 +73,8 @@ class JsonText {
   bool m_at_end = false;
   bool m_in_string = false;
   bool m_escaped = false;
+  std::size_t m_token_bytes = 0;
+  bool m_cut = false;
 };
 
 }  // namespace nai::model

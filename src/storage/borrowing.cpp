@@ -65,7 +65,7 @@ void Volume::give_back(const std::filesystem::path& found, const FileIdentity& f
   }
 }
 
-void Volume::publish_borrowed(const FileIdentity& file) {
+void Volume::publish_borrowed(const FileIdentity& file, const DigestTrail& trail) {
   const auto name = m_layout.borrowed(file.path, file.digest);
   {
     const auto fd = util::open_file(name, O_RDONLY | O_NOFOLLOW);
@@ -82,6 +82,7 @@ void Volume::publish_borrowed(const FileIdentity& file) {
   }
   util::sync_directory(target.parent_path());
   inventory().add(file);
+  keep_trail(file, trail);
 }
 
 }  // namespace nai::storage

@@ -70,8 +70,9 @@ void put_name(const Name& name) {
   if (is_made(name)) {
     return;
   }
-  fs::path beside = name.place;
-  beside += ".0000aaaa.incomplete";  // what the Hub's tools take for waste, should it stay
+  // What the Hub's tools take for waste, should it stay; a name of its own, because the file's may
+  // be as long as names can be.
+  const fs::path beside = name.place.parent_path() / "0000aaaa.incomplete";
   static_cast<void>(::unlink(beside.c_str()));
   int problem = make_name(name, beside, name.hard_first);
   if (problem != 0 && unknown_to_file_system(problem)) {

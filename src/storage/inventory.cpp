@@ -25,8 +25,6 @@ namespace nai::storage {
 
 namespace {
 
-constexpr std::size_t k_max_log_bytes = std::size_t{128} << 20U;
-
 std::int64_t modified_ns(const struct stat& status) {
   return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
@@ -64,7 +62,7 @@ void Inventory::load_published_logs() {
 }
 
 void Inventory::load_published_log(const std::filesystem::path& path) {
-  const auto text = util::read_small_file(path, k_max_log_bytes).value_or("");
+  const auto text = util::read_small_file(path, Layout::k_max_published_log_bytes).value_or("");
   for (const std::string_view line : util::split(text, '\n')) {
     const auto json = util::parse_json(line);
     if (auto file = json ? recorded_file_from_json(*json) : std::nullopt) {

@@ -46,6 +46,11 @@ std::filesystem::path Layout::digest_trail(std::string_view path) const {
   return digest_trails() / (work_name(path) + ".states");
 }
 
+std::filesystem::path Layout::trail_in_progress(std::string_view path,
+                                                const digest::Digest& digest) const {
+  return work() / (work_name(path, digest) + ".states");
+}
+
 std::filesystem::path Layout::journal(std::string_view path, const digest::Digest& digest) const {
   return work() / (work_name(path, digest) + ".journal");
 }

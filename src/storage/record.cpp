@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nai/storage/record.hpp>
 
+#include <algorithm>
+#include <string_view>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +12,7 @@
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
 #include <nai/util/json.hpp>
+#include <nai/util/text.hpp>
 
 namespace nai::storage {
 
@@ -20,6 +24,15 @@ constexpr std::uint64_t k_format = 1;
 constexpr std::size_t k_max_record_bytes = std::size_t{128} << 20U;
 constexpr std::size_t k_max_record_values = 4'000'000;
 
+// Others may write to the volume too, and what is recorded is read, replaced and removed.
+bool stays_below(std::string_view path) {
+  const auto segments = util::split(path, '/');
+  return path.find('\0') == std::string_view::npos &&
+         std::none_of(segments.begin(), segments.end(), [](std::string_view segment) {
+           return segment.empty() || segment == "." || segment == "..";
+         });
+}
+
 // What an older program wrote has none.
 Arrangement arrangement_from_json(const nlohmann::json& json) {
   Arrangement arrangement;
@@ -27,7 +40,7 @@ Arrangement arrangement_from_json(const nlohmann::json& json) {
     const nlohmann::json* list = util::member(json, name);
     for (const nlohmann::json& entry :
          list != nullptr && list->is_array() ? *list : nlohmann::json::array()) {
-      if (auto path = util::string_member(entry, "path")) {
+      if (auto path = util::string_member(entry, "path"); path && stays_below(*path)) {
         take(*std::move(path), entry);
       }
     }
@@ -96,6 +109,7 @@ std::optional<Record> parse_record(std::string_view text, std::string& problem) 
                 .selection = text_of("selection"),
                 .model_name = text_of("model_name"),
                 .program = text_of("program"),
+                .started_at = text_of("started_at"),
                 .completed_at = text_of("completed_at"),
                 .files = {},
                 .arrangement = arrangement_from_json(*json),
@@ -119,10 +133,17 @@ std::optional<Record> parse_record(std::string_view text, std::string& problem) 
 }  // namespace
 
 nlohmann::json to_json(const RecordedFile& file) {
-  return {{"path", file.path},
-          {"size", file.size},
-          {"digest", file.digest.to_string()},
-          {"modified_ns", file.modified_ns}};
+  nlohmann::json json{{"path", file.path},
+                      {"size", file.size},
+                      {"digest", file.digest.to_string()},
+                      {"modified_ns", file.modified_ns}};
+  if (!file.url.empty()) {
+    json["url"] = file.url;
+  }
+  if (!file.states.empty()) {
+    json["states"] = file.states;
+  }
+  return json;
 }
 
 std::optional<RecordedFile> recorded_file_from_json(const nlohmann::json& json) {
@@ -130,10 +151,16 @@ std::optional<RecordedFile> recorded_file_from_json(const nlohmann::json& json) 
   const auto size = util::unsigned_member(json, "size");
   const auto digest = digest::Digest::parse(util::string_member(json, "digest").value_or(""));
   const nlohmann::json* modified = util::member(json, "modified_ns");
-  if (!path || !size || !digest || modified == nullptr || !modified->is_number_integer()) {
+  if (!path || !stays_below(*path) || !size || !digest || modified == nullptr ||
+      !modified->is_number_integer()) {
     return std::nullopt;
   }
-  return RecordedFile{*path, *size, *digest, modified->get<std::int64_t>()};
+  return RecordedFile{*path,
+                      *size,
+                      *digest,
+                      modified->get<std::int64_t>(),
+                      util::string_member(json, "url").value_or(""),
+                      util::string_member(json, "states").value_or("")};
 }
 
 std::optional<Record> load_record(const std::filesystem::path& path, util::Log& log) {
@@ -167,6 +194,7 @@ void save_record(const std::filesystem::path& path, const Record& record) {
                          {"selection", record.selection},
                          {"model_name", record.model_name},
                          {"program", record.program},
+                         {"started_at", record.started_at},
                          {"completed_at", record.completed_at},
                          {"files", std::move(files)},
                          {"findings", to_json(record.findings)}};

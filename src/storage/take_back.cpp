@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of Volume: a published file that was found damaged.
+// Of Volume: published files that were found damaged.
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "record_json.hpp"
 
 #include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
+#include <nai/util/json.hpp>
+#include <nai/util/text.hpp>
 
 namespace nai::storage {
 
@@ -36,11 +45,81 @@ JournalContent all_but(const std::vector<util::ByteRange>& damaged, const FileId
   return content;
 }
 
+using Paths = std::set<std::string, std::less<>>;
+
+// The lines of a published log that are of other files.
+std::string without(const std::string& log, const Paths& paths) {
+  std::string text;
+  for (const std::string_view line : util::split(log, '\n')) {
+    const auto json = util::parse_json(line);
+    const auto file = json ? recorded_file_from_json(*json) : std::nullopt;
+    if (file && !paths.contains(file->path)) {
+      text.append(line).append("\n");
+    }
+  }
+  return text;
+}
+
+void remove_from_logs(const Layout& layout, const Paths& paths) {
+  std::error_code problem;
+  std::filesystem::directory_iterator entry(layout.work(), problem);
+  std::vector<std::filesystem::path> logs;
+  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+    if (entry->path().stem() == Layout::k_published_log) {
+      logs.push_back(entry->path());
+    }
+  }
+  for (const auto& path : logs) {
+    const auto text = util::read_small_file(path, Layout::k_max_published_log_bytes).value_or("");
+    util::replace_file(path, without(text, paths));
+  }
+}
+
+// A hub cache of ours that shares the damaged bytes; the next download makes it again.
+void remove_cached_names(const Layout& layout, const std::vector<std::filesystem::path>& found,
+                         const struct stat& damaged) {
+  std::error_code problem;
+  const auto cache = std::filesystem::weakly_canonical(layout.hf_cache(), problem);
+  for (const auto& path : found) {
+    const auto relative = path.lexically_relative(cache);
+    const auto status = util::stat_path(path);
+    if (!relative.empty() && *relative.begin() != ".." && status &&
+        status->st_ino == damaged.st_ino && status->st_dev == damaged.st_dev) {
+      static_cast<void>(::unlink(path.c_str()));
+    }
+  }
+}
+
 }  // namespace
+
+// The new document is there before the old one goes: who comes in between finds the volume as it
+// was before.
+void Volume::distrust(const std::vector<std::string>& paths) {
+  const Paths wrong(paths.begin(), paths.end());
+  auto record = load_record(m_layout.record(), m_log);
+  if (!record) {
+    record = load_record(m_layout.superseded_record(), m_log);
+  }
+  if (record) {
+    std::erase_if(record->files,
+                  [&](const RecordedFile& file) { return wrong.contains(file.path); });
+    save_record(m_layout.superseded_record(), *record);
+  }
+  remove_from_logs(m_layout, wrong);
+  if (::unlink(m_layout.record().c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", m_layout.record().string()), errno);
+  }
+  util::sync_directory(m_layout.state());
+  m_inventory.reset();
+}
 
 bool Volume::take_back(const FileIdentity& file, const std::vector<util::ByteRange>& damaged) {
   const auto place = m_layout.model_file(file.path);
-  const auto status = util::stat_path(place);
+  auto status = util::stat_path(place);
+  if (!damaged.empty() && status && S_ISREG(status->st_mode) && status->st_nlink > 1) {
+    remove_cached_names(m_layout, found_content().candidates(file), *status);
+    status = util::stat_path(place);
+  }
   // Another name of it may be somebody else's.
   if (damaged.empty() || !status || !S_ISREG(status->st_mode) || status->st_nlink != 1 ||
       static_cast<std::uint64_t>(status->st_size) != file.size) {
@@ -53,8 +132,8 @@ bool Volume::take_back(const FileIdentity& file, const std::vector<util::ByteRan
     throw util::storage_error(fmt::format("cannot remove {}", partial.string()), errno);
   }
   // A checkpoint without its file is not believed.
-  const auto trail = DigestTrail::load(m_layout.digest_trail(file.path), file);
-  Journal::create(m_layout.journal(file.path, file.digest), file, all_but(damaged, file, trail));
+  Journal::create(m_layout.journal(file.path, file.digest), file,
+                  all_but(damaged, file, trail_of(file)));
   require_lease();
   if (::rename(place.c_str(), partial.c_str()) != 0) {
     throw util::storage_error(fmt::format("cannot take {} back", place.string()), errno);

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -58,6 +60,26 @@ void remove_old_trails(const Layout& layout, const std::vector<std::string>& pat
       std::filesystem::remove(entry->path(), kept);
     }
   }
+}
+
+// The files of the record, with the addresses that `origins` has and the trails that are there.
+std::vector<RecordedFile> with_origins(std::vector<RecordedFile> files,
+                                       const std::vector<RecordedFile>& origins,
+                                       const Layout& layout) {
+  std::map<std::string_view, std::string_view> urls;
+  for (const RecordedFile& origin : origins) {
+    urls.emplace(origin.path, origin.url);
+  }
+  for (RecordedFile& file : files) {
+    const auto url = urls.find(file.path);
+    file.url = url == urls.end() ? std::string_view() : url->second;
+    const auto trail = layout.digest_trail(file.path);
+    std::error_code ignored;
+    const bool has_trail = DigestTrail::is_kept_of({file.path, file.size, file.digest}) &&
+                           std::filesystem::is_regular_file(trail, ignored);
+    file.states = has_trail ? trail.lexically_relative(layout.mount()).string() : std::string();
+  }
+  return files;
 }
 
 }  // namespace
@@ -161,6 +183,13 @@ void Volume::begin_changes() {
   }
 }
 
+std::optional<std::string> Volume::obstacle_to(std::string_view path) const {
+  if (parents_are_directories(m_layout.model_files(), path)) {
+    return std::nullopt;
+  }
+  return util::stat_path(m_layout.model_file(path)) ? "a symbolic link above it" : "nothing";
+}
+
 Inventory& Volume::inventory() {
   if (!m_inventory) {
     m_inventory = std::make_unique<Inventory>(m_layout, m_log, [this] { require_lease(); });
@@ -185,11 +214,7 @@ void Volume::publish(PartialFile& partial, const DigestTrail& trail) {
   inventory().clear_way(file.path);
   partial.publish(m_layout);
   inventory().add(file);
-  try {
-    trail.save(m_layout.digest_trail(file.path));
-  } catch (const util::Error& error) {
-    m_log.debug("digests_not_kept", error.what());
-  }
+  keep_trail(file, trail);
 }
 
 std::size_t Volume::finish(Record record, const std::vector<std::string>& paths) {
@@ -207,7 +232,7 @@ std::size_t Volume::finish(Record record, const std::vector<std::string>& paths)
     util::sync_directory(directory);
   }
   util::sync_directory(m_layout.mount());
-  record.files = inventory().entries(paths);
+  record.files = with_origins(inventory().entries(paths), record.files, m_layout);
   require_lease();
   save_record(m_layout.record(), record);
   std::error_code ignored;

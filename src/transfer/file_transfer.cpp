@@ -30,6 +30,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop
   m_shown->bytes_present = m_partial->present().total_bytes();
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_trail = volume.trail_in_progress(m_identity, m_hasher.position());
   m_trail.follow(m_hasher);
 }
 
@@ -145,12 +146,14 @@ digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
 
 void FileTransfer::publish(storage::Volume& volume) {
   const std::scoped_lock lock(m_partial_mutex);
+  m_trail.write_to_nothing();
   volume.publish(*m_partial, m_trail);
   m_partial.reset();
 }
 
 void FileTransfer::seal() {
   const std::scoped_lock lock(m_partial_mutex);
+  m_trail.write_to_nothing();
   m_partial->seal(m_hasher);
   m_partial.reset();
 }

@@ -103,7 +103,7 @@ void Files::check_found(const PendingFile& pending) {
 bool Files::adopt(const PendingFile& pending, const Reading& reading) {
   const auto identity = identity_of(m_manifest.artifacts[pending.index]);
   if (pending.state == storage::FileState::candidate &&
-      matches_in_place(m_context.volume, identity, reading)) {
+      matches_in_place(m_context.volume, identity, reading, m_context.log)) {
     m_context.volume.inventory().add(identity);
     return true;
   }

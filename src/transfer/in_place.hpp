@@ -2,14 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <filesystem>
 #include <functional>
-#include <optional>
 #include <span>
 #include <stop_token>
 
-#include <nai/digest/hasher.hpp>
 #include <nai/storage/volume.hpp>
 
 namespace nai::transfer {
@@ -20,20 +16,12 @@ struct Reading {
   const std::stop_token& stop;
 };
 
-// Reads the file that stands at its place below model-files, to its end; what its checksum is.
-// Empty when there is none, and when stopped. Throws Error{storage}.
-[[nodiscard]] std::optional<digest::Digest> digest_in_place(const storage::Volume& volume,
-                                                            const storage::FileIdentity& file,
-                                                            const Reading& reading);
-
-// Reads on from where `hasher` stands until `end` of the file or its own end. False when there is
-// no file, and when stopped. Throws Error{storage}.
-[[nodiscard]] bool hash_in_place(const storage::Volume& volume, const storage::FileIdentity& file,
-                                 digest::Hasher& hasher, std::uint64_t end, const Reading& reading);
-
-// Whether that is the right one, and the size too. False also when stopped.
+// Reads the file that stands at its place below model-files. Whether it has the right checksum and
+// size; then its digest trail is kept. What cannot be read counts as wrong. False also when
+// stopped.
 [[nodiscard]] bool matches_in_place(const storage::Volume& volume,
-                                    const storage::FileIdentity& file, const Reading& reading);
+                                    const storage::FileIdentity& file, const Reading& reading,
+                                    util::Log& log);
 
 // Publishes the file from what other programs left on the volume, if anything of that has the right
 // checksum; what cannot be read counts as wrong. False also when stopped. Throws Error{storage,

@@ -14,7 +14,8 @@
 
 #include <fmt/format.h>
 
-#include "in_place.hpp"
+#include "disk_file.hpp"
+#include "read_ahead.hpp"
 
 #include <nai/storage/digest_trail.hpp>
 #include <nai/util/error.hpp>
@@ -24,40 +25,67 @@ namespace nai::transfer {
 
 namespace {
 
-constexpr std::size_t k_buffer_bytes = std::size_t{1} << 20U;
+// A thread reads so much of a file in one go, if its trail allows that, and less of a file that
+// would not give each thread several.
+constexpr std::uint64_t k_longest_stretch = std::uint64_t{256} << 20U;
+constexpr std::uint64_t k_stretches_a_thread = 4;
 
-// A file, and what its pieces told so far.
+// A file, and what its segments told so far: the first goes from the beginning to the first state
+// of its trail, the last from the last state to the end.
 struct Subject {
   Subject(storage::FileIdentity identity, storage::DigestTrail states)
       : file(std::move(identity)), trail(std::move(states)) {}
 
+  [[nodiscard]] std::size_t segments() const { return trail.states().size() + 1; }
+  [[nodiscard]] std::uint64_t end_of(std::size_t segment) const {
+    return segment + 1 == segments() ? file.size : trail.states()[segment].position();
+  }
+  [[nodiscard]] std::uint64_t begin_of(std::size_t segment) const {
+    return segment == 0 ? 0 : end_of(segment - 1);
+  }
+  [[nodiscard]] digest::Hasher hasher_for(std::size_t segment) const {
+    return segment == 0 ? digest::Hasher(file.digest.algorithm(), file.size)
+                        : trail.states()[segment - 1];
+  }
+  // Whether a segment leads to where it should.
+  [[nodiscard]] bool fits(std::size_t segment, const digest::Hasher& hasher) const {
+    return segment + 1 == segments() ? hasher.digest() == file.digest
+                                     : hasher.save() == trail.states()[segment].save();
+  }
+
   storage::FileIdentity file;
   storage::DigestTrail trail;
   VerifiedFile result = {};
-  std::atomic<std::size_t> pieces_left{0};
-  std::mutex mutex;
-  std::vector<util::ByteRange> damaged;  // guarded by mutex
-  std::string error;                     // likewise
+  std::atomic<std::size_t> stretches_left{0};
+  std::mutex mutex;                        // guards what follows
+  std::shared_ptr<const DiskFile> opened;  // by whoever came first, for all
+  std::vector<util::ByteRange> damaged;
+  bool failed = false;  // it could not be read, or not to the end
 };
 
-// What one thread reads in one go: from one known state of the checksum to the next, or to the end.
-struct Piece {
+// What one thread reads in one go: segments from `first` up to `last`.
+struct Stretch {
   Subject* subject = nullptr;
-  const digest::Hasher* from = nullptr;  // null: the beginning
-  const digest::Hasher* to = nullptr;    // null: the end
-
-  [[nodiscard]] util::ByteRange range() const {
-    const std::uint64_t begin = from != nullptr ? from->position() : 0;
-    return {begin, (to != nullptr ? to->position() : subject->file.size) - begin};
-  }
+  std::size_t first = 0;
+  std::size_t last = 0;
 };
 
-// Why a file need not be read to know that it is not right.
-std::optional<VerifiedFile> known_at_once(const std::filesystem::path& path,
+std::string_view kind_of(const struct stat& status) {
+  return S_ISLNK(status.st_mode)   ? "a symbolic link"
+         : S_ISDIR(status.st_mode) ? "a directory"
+                                   : "no regular file";
+}
+
+// Why a file need not be read to know that it is not right. Throws Error{storage}.
+std::optional<VerifiedFile> known_at_once(const storage::Volume& volume,
                                           const storage::FileIdentity& file) {
-  const auto status = util::stat_path(path);
+  if (const auto way = volume.obstacle_to(file.path)) {
+    return VerifiedFile{FileVerdict::missing, *way};
+  }
+  const auto status = util::stat_path(volume.layout().model_file(file.path));
   if (!status || !S_ISREG(status->st_mode)) {
-    return VerifiedFile{FileVerdict::missing, status ? "no regular file" : "nothing"};
+    return VerifiedFile{FileVerdict::missing,
+                        status ? std::string(kind_of(*status)) : std::string("nothing")};
   }
   const auto size = static_cast<std::uint64_t>(status->st_size);
   if (size != file.size) {
@@ -69,43 +97,50 @@ std::optional<VerifiedFile> known_at_once(const std::filesystem::path& path,
 // One call of verify(): its threads and what they share.
 class Verification {
  public:
-  Verification(const storage::Volume& volume, Progress& progress, const std::stop_token& stop)
-      : m_volume(volume), m_progress(progress), m_stop(stop) {}
+  Verification(const storage::Volume& volume, std::size_t threads, Progress& progress,
+               const std::stop_token& stop)
+      : m_volume(volume),
+        m_threads(std::max<std::size_t>(threads, 1)),
+        m_progress(progress),
+        m_stop(stop) {}
 
-  std::vector<VerifiedFile> run(const std::vector<storage::FileIdentity>& files,
-                                std::size_t threads);
+  std::vector<VerifiedFile> run(const std::vector<storage::FileIdentity>& files);
 
  private:
   void add(const storage::FileIdentity& file);
-  void add_pieces(Subject& subject);
+  void divide(Subject& subject);
   void work() noexcept;
-  void look_at(const Piece& piece, std::span<std::byte> buffer);
-  [[nodiscard]] bool fits(const Piece& piece, std::span<std::byte> buffer);
-  [[nodiscard]] VerifiedFile judge(Subject& subject, std::span<std::byte> buffer);
+  void look_at(const Stretch& stretch, ReadAhead& content);
+  void compare(const Stretch& stretch, ReadAhead& content);
+  [[nodiscard]] std::shared_ptr<const DiskFile> open(Subject& subject) const;
+  void hash(digest::Hasher& hasher, std::uint64_t end, ReadAhead& content, bool counts);
+  [[nodiscard]] VerifiedFile judge(Subject& subject, ReadAhead& content);
+  [[nodiscard]] VerifiedFile read_again(const Subject& subject, bool located, ReadAhead& content);
 
   const storage::Volume& m_volume;
+  const std::size_t m_threads;
   Progress& m_progress;
   std::stop_token m_stop;
   std::vector<std::unique_ptr<Subject>> m_subjects;
-  std::vector<Piece> m_pieces;
+  std::vector<Stretch> m_stretches;
   std::atomic<std::size_t> m_next{0};
   std::mutex m_mutex;
   std::exception_ptr m_failure;  // guarded by m_mutex
 };
 
-std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdentity>& files,
-                                            std::size_t threads) {
+std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdentity>& files) {
   m_progress.files_total = files.size();
   for (const auto& file : files) {
     add(file);
   }
-  // The largest first, so that none is left alone at the end.
-  std::stable_sort(m_pieces.begin(), m_pieces.end(), [](const Piece& a, const Piece& b) {
-    return a.range().length > b.range().length;
+  // The largest files first, so that none is left alone at the end; each of them in one go, so that
+  // few are open at the same time.
+  std::stable_sort(m_stretches.begin(), m_stretches.end(), [](const Stretch& a, const Stretch& b) {
+    return a.subject->file.size > b.subject->file.size;
   });
   {
     std::vector<std::jthread> workers;
-    for (std::size_t i = 0; i < std::clamp<std::size_t>(threads, 1, m_pieces.size() + 1); ++i) {
+    for (std::size_t i = 0; i < std::clamp<std::size_t>(m_stretches.size(), 1, m_threads); ++i) {
       workers.emplace_back([this] { work(); });
     }
   }
@@ -123,112 +158,161 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
 }
 
 void Verification::add(const storage::FileIdentity& file) {
-  const auto& layout = m_volume.layout();
   m_progress.bytes_total += file.size;
-  const auto place = layout.model_file(file.path);
-  m_subjects.push_back(std::make_unique<Subject>(
-      file, storage::DigestTrail::load(layout.digest_trail(file.path), file)));
+  m_subjects.push_back(std::make_unique<Subject>(file, m_volume.trail_of(file)));
   Subject& subject = *m_subjects.back();
   try {
-    if (auto known = known_at_once(place, file)) {
+    if (auto known = known_at_once(m_volume, file)) {
       subject.result = *std::move(known);
       ++m_progress.files_done;
       return;
     }
-    add_pieces(subject);
   } catch (const util::Error& error) {
     subject.result = {FileVerdict::unreadable, error.what()};
+    ++m_progress.files_done;
+    return;
   }
+  divide(subject);
 }
 
-void Verification::add_pieces(Subject& subject) {
-  const digest::Hasher* from = nullptr;
-  for (const auto& state : subject.trail.states()) {
-    m_pieces.push_back({&subject, from, &state});
-    from = &state;
+void Verification::divide(Subject& subject) {
+  const std::uint64_t wanted =
+      std::min(k_longest_stretch, subject.file.size / (m_threads * k_stretches_a_thread));
+  std::size_t first = 0;
+  for (std::size_t last = 1; last <= subject.segments(); ++last) {
+    if (last == subject.segments() ||
+        subject.end_of(last - 1) - subject.begin_of(first) >= wanted) {
+      m_stretches.push_back({&subject, first, last});
+      ++subject.stretches_left;
+      first = last;
+    }
   }
-  m_pieces.push_back({&subject, from, nullptr});
-  subject.pieces_left = subject.trail.states().size() + 1;
 }
 
 void Verification::work() noexcept {
   try {
-    std::vector<std::byte> buffer(k_buffer_bytes);
-    for (auto at = m_next++; at < m_pieces.size() && !m_stop.stop_requested(); at = m_next++) {
-      const Piece& piece = m_pieces[at];
-      look_at(piece, buffer);
-      if (--piece.subject->pieces_left == 0) {
-        piece.subject->result = judge(*piece.subject, buffer);
+    ReadAhead content;
+    for (auto at = m_next++; at < m_stretches.size() && !m_stop.stop_requested(); at = m_next++) {
+      const Stretch& stretch = m_stretches[at];
+      look_at(stretch, content);
+      if (--stretch.subject->stretches_left == 0) {
+        stretch.subject->result = judge(*stretch.subject, content);
         ++m_progress.files_done;
       }
     }
   } catch (...) {
     const std::scoped_lock lock(m_mutex);
     m_failure = std::current_exception();
-    m_next = m_pieces.size();
+    m_next = m_stretches.size();
   }
 }
 
-void Verification::look_at(const Piece& piece, std::span<std::byte> buffer) {
-  Subject& subject = *piece.subject;
+void Verification::look_at(const Stretch& stretch, ReadAhead& content) {
   try {
-    if (!fits(piece, buffer)) {
+    compare(stretch, content);
+  } catch (const util::Error&) {
+    const std::scoped_lock lock(stretch.subject->mutex);
+    stretch.subject->failed = true;
+  }
+}
+
+// Null when it is gone, or could not be read before.
+std::shared_ptr<const DiskFile> Verification::open(Subject& subject) const {
+  const std::scoped_lock lock(subject.mutex);
+  if (!subject.opened && !subject.failed) {
+    subject.opened = DiskFile::open(m_volume.layout().model_file(subject.file.path));
+    subject.failed = !subject.opened;
+  }
+  return subject.failed ? nullptr : subject.opened;
+}
+
+void Verification::compare(const Stretch& stretch, ReadAhead& content) {
+  Subject& subject = *stretch.subject;
+  const auto file = open(subject);
+  if (!file) {
+    return;
+  }
+  const std::uint64_t begin = subject.begin_of(stretch.first);
+  content.start(file, {begin, subject.end_of(stretch.last - 1) - begin});
+  for (std::size_t segment = stretch.first; segment < stretch.last; ++segment) {
+    digest::Hasher hasher = subject.hasher_for(segment);
+    const std::uint64_t end = subject.end_of(segment);
+    hash(hasher, end, content, true);
+    if (!subject.fits(segment, hasher)) {
       const std::scoped_lock lock(subject.mutex);
-      subject.damaged.push_back(piece.range());
+      subject.damaged.push_back({subject.begin_of(segment), end - subject.begin_of(segment)});
     }
-  } catch (const util::Error& error) {
+  }
+}
+
+// Until `end`, or the end of the file, or stop.
+void Verification::hash(digest::Hasher& hasher, std::uint64_t end, ReadAhead& content,
+                        bool counts) {
+  while (hasher.position() < end && !m_stop.stop_requested()) {
+    const auto data = content.next(end - hasher.position());
+    if (data.empty()) {
+      return;
+    }
+    hasher.update(data);
+    if (counts) {
+      m_progress.bytes_hashed += data.size();
+      m_progress.bytes_present += data.size();
+    }
+  }
+}
+
+// All of it was read. What is not right is read once more in one piece: that tells which checksum
+// is there instead, whether the trail is what is wrong, and whether an error or a change was but
+// for a moment.
+VerifiedFile Verification::judge(Subject& subject, ReadAhead& content) {
+  bool steady = false;
+  bool fits = false;
+  {
     const std::scoped_lock lock(subject.mutex);
-    subject.error = error.what();
+    try {
+      steady = !subject.failed && subject.opened->is_unchanged();
+    } catch (const util::Error&) {
+      steady = false;
+    }
+    fits = subject.damaged.empty();
+    subject.opened.reset();
   }
+  return steady && fits ? VerifiedFile{FileVerdict::right} : read_again(subject, steady, content);
 }
 
-bool Verification::fits(const Piece& piece, std::span<std::byte> buffer) {
-  const storage::FileIdentity& file = piece.subject->file;
-  auto hasher =
-      piece.from != nullptr ? *piece.from : digest::Hasher(file.digest.algorithm(), file.size);
-  const auto note = [&](std::size_t bytes) {
-    m_progress.bytes_hashed += bytes;
-    m_progress.bytes_present += bytes;
-  };
-  if (!hash_in_place(m_volume, file, hasher, piece.range().end(), {buffer, note, m_stop})) {
-    return false;
-  }
-  return piece.to != nullptr ? hasher.save() == piece.to->save() : hasher.digest() == file.digest;
-}
-
-// All pieces were read. Where one is wrong, the whole tells what is there instead, and whether it
-// was not the trail that is wrong.
-VerifiedFile Verification::judge(Subject& subject, std::span<std::byte> buffer) {
-  const storage::FileIdentity& file = subject.file;
-  if (!subject.error.empty()) {
-    return {FileVerdict::unreadable, subject.error};
-  }
-  if (subject.damaged.empty()) {
-    return {FileVerdict::right, ""};
-  }
-  std::optional<digest::Digest> digest;
+VerifiedFile Verification::read_again(const Subject& subject, bool located, ReadAhead& content) {
+  const storage::FileIdentity& identity = subject.file;
   try {
-    digest = digest_in_place(m_volume, file, {buffer, [](std::size_t) {}, m_stop});
+    if (auto known = known_at_once(m_volume, identity)) {
+      return *std::move(known);
+    }
+    const auto file = DiskFile::open(m_volume.layout().model_file(identity.path));
+    if (!file) {
+      return {FileVerdict::missing, "nothing"};
+    }
+    digest::Hasher hasher(identity.digest.algorithm(), identity.size);
+    content.start(file, {0, identity.size});
+    hash(hasher, identity.size, content, false);
+    if (!file->is_unchanged()) {
+      return {FileVerdict::changed, "content that changed while it was read"};
+    }
+    if (const auto digest = hasher.digest(); digest != identity.digest) {
+      VerifiedFile result{FileVerdict::wrong,
+                          fmt::format("checksum {} instead of {}", digest.to_string(),
+                                      identity.digest.to_string())};
+      if (located && subject.segments() > 1) {
+        util::RangeSet damaged;
+        for (const auto& range : subject.damaged) {
+          damaged.add(range);
+        }
+        result.damaged = damaged.ranges();
+      }
+      return result;
+    }
+    return {FileVerdict::right};
   } catch (const util::Error& error) {
     return {FileVerdict::unreadable, error.what()};
   }
-  if (!digest) {
-    return {FileVerdict::missing, "nothing"};
-  }
-  if (*digest == file.digest) {
-    return {FileVerdict::right, ""};
-  }
-  VerifiedFile result{
-      FileVerdict::wrong,
-      fmt::format("checksum {} instead of {}", digest->to_string(), file.digest.to_string())};
-  if (!subject.trail.states().empty()) {
-    util::RangeSet damaged;
-    for (const auto& range : subject.damaged) {
-      damaged.add(range);
-    }
-    result.damaged = damaged.ranges();
-  }
-  return result;
 }
 
 }  // namespace
@@ -237,7 +321,17 @@ std::vector<VerifiedFile> verify(const storage::Volume& volume,
                                  const std::vector<storage::FileIdentity>& files,
                                  std::size_t threads, Progress& progress,
                                  const std::stop_token& stop) {
-  return Verification(volume, progress, stop).run(files, threads);
+  return Verification(volume, threads, progress, stop).run(files);
+}
+
+std::size_t verification_threads(std::size_t processors,
+                                 std::optional<std::uint64_t> memory_limit) {
+  constexpr std::uint64_t k_share = 4;  // of the limit; the rest is for others in the pod
+  const std::uint64_t bytes_a_thread = ReadAhead::k_block_bytes * ReadAhead::k_blocks;
+  const std::uint64_t most =
+      memory_limit ? *memory_limit / k_share / bytes_a_thread : std::uint64_t{processors};
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(most, 1, std::max<std::size_t>(processors, 1)));
 }
 
 }  // namespace nai::transfer

@@ -7,14 +7,18 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "e2e/job.hpp"
 #include "e2e/nim_job.hpp"
+#include "torture/tracer.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using namespace nai::test;
@@ -42,6 +46,10 @@ void flip_a_bit(const std::filesystem::path& path, std::streamoff offset) {
   file.close();
   const timespec times[2] = {before.st_atim, before.st_mtim};
   REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+}
+
+nlohmann::json record_of(const Job& job) {
+  return nlohmann::json::parse(read_file(job.mount() / ".nai/record.json"));
 }
 
 }  // namespace
@@ -91,6 +99,7 @@ TEST_CASE("verify finds a flipped bit, a missing file and an extra one, and repa
 
   const auto json = nlohmann::json::parse(job.run({"verify", "--json"}).out);
   CHECK(json.at("problems").size() == 2);
+  CHECK(json.at("bytes") == 32'000'002);
   CHECK(json.at("extra") == nlohmann::json{"notes.txt"});
 
   SECTION("from the record") { result = job.run({"verify", "--repair"}); }

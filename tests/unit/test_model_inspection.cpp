@@ -92,3 +92,31 @@ TEST_CASE("What cannot be read is no finding and stops nothing", "[model]") {
   model.paths.push_back("a.safetensors");
   CHECK(model.inspect().empty());
 }
+
+TEST_CASE("Files that would fill the memory of a parser are passed over", "[model]") {
+  Model model;
+  const std::string huge(std::size_t{9} << 20U, '1');
+  const std::string deep(std::size_t{1} << 20U, '[');
+  model.add("config.json", "{\"a\": \"" + huge + "\"}");
+  model.add("generation_config.json", "{\"a\": " + huge + "}");
+  model.add("tokenizer.json", "{\"" + huge + "\": 1}");
+  model.add("a.safetensors",
+            test::safetensors_file("{\"__metadata__\":{\"a\":\"" + huge + "\"}}", 0));
+  CHECK(model.inspect().empty());
+  Model nested;
+  nested.add("config.json", "{\"a\": " + deep);
+  CHECK(nested.inspect() == "config.json: is no valid JSON at byte 1048584\n");
+}
+
+TEST_CASE("An index that names files without end names enough of them", "[model]") {
+  Model model;
+  std::string index = R"({"weight_map": {)";
+  for (int i = 0; i < 30'000; ++i) {
+    index += (i == 0 ? "" : ",") + std::string("\"") + std::to_string(i) + "\":\"" +
+             std::to_string(i) + "\"";
+  }
+  model.add("model.safetensors.index.json", index + "}}");
+  CHECK(model.inspect() ==
+        "model.safetensors.index.json: names 0 and 19999 more files, which the model does not "
+        "have\n");
+}

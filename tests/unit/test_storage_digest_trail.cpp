@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nai/storage/digest_trail.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -21,11 +23,11 @@ storage::FileIdentity file_of(std::uint64_t size) {
   return {"a/model.safetensors", size, k_sha256};
 }
 
-// A checksum that is moved on a MiB at a time.
-void follow_all(DigestTrail& trail, std::uint64_t size) {
+// A checksum that is moved on a MiB at a time, up to `end` of a file of `size` bytes.
+void follow_all(DigestTrail& trail, std::uint64_t size, std::uint64_t end = UINT64_MAX) {
   digest::Hasher hasher(digest::Algorithm::sha256, size);
   const std::vector<std::byte> data(k_mib);
-  while (hasher.position() < size) {
+  while (hasher.position() < std::min(size, end)) {
     hasher.update(data);
     trail.follow(hasher);
   }
@@ -77,6 +79,44 @@ TEST_CASE("A digest trail is kept on the volume", "[storage]") {
     trail.clear();
     trail.save(path);
     CHECK_FALSE(std::filesystem::exists(path));
+  }
+}
+
+TEST_CASE("A digest trail that is written while it grows is there for the next process",
+          "[storage]") {
+  const test::TemporaryDirectory directory;
+  const auto path = directory.path() / "a.states";
+  const auto file = file_of(96 * k_mib);
+  {
+    DigestTrail trail(file);
+    trail.write_to(path);
+    follow_all(trail, file.size, 70 * k_mib);
+  }
+  auto trail = DigestTrail::load(path, file);
+  REQUIRE(trail.states().size() == 4);
+
+  // The checksum itself came less far.
+  trail.cut(40 * k_mib);
+  CHECK(trail.states().size() == 2);
+  trail.write_to(path);
+  digest::Hasher hasher = trail.states().back();
+  const std::vector<std::byte> other(20 * k_mib, std::byte{1});
+  hasher.update(other);
+  trail.follow(hasher);
+  const auto again = DigestTrail::load(path, file);
+  REQUIRE(again.states().size() == 3);
+  CHECK(again.states()[2].save() == hasher.save());
+
+  SECTION("wrong content begins it anew") {
+    trail.clear();
+    follow_all(trail, file.size, 33 * k_mib);
+    CHECK(DigestTrail::load(path, file).states().size() == 2);
+  }
+  SECTION("a volume that refuses it is no trouble") {
+    trail.write_to(directory.path() / "nowhere/a.states");
+    trail.clear();
+    follow_all(trail, file.size, 33 * k_mib);
+    CHECK(trail.states().size() == 2);
   }
 }
 

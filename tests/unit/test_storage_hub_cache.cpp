@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -62,6 +63,15 @@ TEST_CASE("A hub cache shares the bytes of model-files", "[storage]") {
   CHECK_FALSE(fs::is_symlink(fixture.root / "blobs" / k_sha1));
   // No line end: readers compare it as it is.
   CHECK(test::read_file(fixture.root / "refs/main") == k_commit);
+}
+
+TEST_CASE("A name as long as names can be has its place in a hub cache too", "[storage]") {
+  Fixture fixture;
+  const std::string name(255, 'n');
+  fixture.build({fixture.add(name, "sha256:" + k_sha256)});
+  const auto snapshot = fixture.root / "snapshots" / k_commit;
+  CHECK(same_bytes(snapshot / name, fixture.layout.model_file(name)));
+  CHECK(std::distance(fs::directory_iterator(snapshot), fs::directory_iterator()) == 1);
 }
 
 TEST_CASE("What is in place already is not touched, what is not shared is replaced", "[storage]") {

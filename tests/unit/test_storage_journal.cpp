@@ -376,4 +376,10 @@ TEST_CASE("a record round-trips, and an unusable one is ignored with a reason") 
     CHECK_FALSE(load_record(path, log));
   }
   CHECK(log.count("record_ignored") == 7);
+  // What is recorded may be removed.
+  for (const char* outside : {"../a", "/etc/passwd", "a/../../b", "a//b", "./a", "a/", ""}) {
+    record.files.at(0).path = outside;
+    save_record(path, record);
+    CHECK_FALSE(load_record(path, log));
+  }
 }

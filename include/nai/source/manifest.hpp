@@ -14,6 +14,7 @@ struct Artifact {
   std::string path;  // relative, '/'-separated, checked by validate_paths()
   std::uint64_t size = 0;
   digest::Digest digest;
+  std::string url = {};  // where it is asked for; without query and user info, for the record
 };
 
 // A symbolic link to have beside the artifacts.

@@ -38,11 +38,15 @@ class Layout {
   // What this shard knows of its portion of a file that several shards write.
   [[nodiscard]] std::filesystem::path portion_journal(std::string_view path,
                                                       const digest::Digest& digest) const;
+  // States of the running checksum of a file in progress.
+  [[nodiscard]] std::filesystem::path trail_in_progress(std::string_view path,
+                                                        const digest::Digest& digest) const;
   // Content that was found elsewhere on the volume, while it is checked.
   [[nodiscard]] std::filesystem::path borrowed(std::string_view path,
                                                const digest::Digest& digest) const;
   // Files that are in place; one log for each that writes.
   static constexpr std::string_view k_published_log = "published";
+  static constexpr std::size_t k_max_published_log_bytes = std::size_t{256} << 20U;
   [[nodiscard]] std::filesystem::path published_log() const;
   // Left by a run that ended and left work: nobody writes to it any more.
   [[nodiscard]] std::filesystem::path end_mark() const { return work() / "ended"; }

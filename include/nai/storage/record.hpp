@@ -20,6 +20,8 @@ struct RecordedFile {
   std::uint64_t size = 0;
   digest::Digest digest;
   std::int64_t modified_ns = 0;  // st_mtim, the server's clock
+  std::string url = {};          // where it came from, without a query; of the record only
+  std::string states = {};       // its digest trail, relative to the mount; empty: it has none
 };
 
 // What looks wrong about a file although it is what its author published.
@@ -29,13 +31,14 @@ struct RecordedFinding {
 };
 
 // The completion record: the volume holds exactly this, complete and verified. Its format is in
-// src/README.md.
+// docs/reference.md.
 struct Record {
   std::string source = {};      // "https://huggingface.co/org/name"
   std::string revision = {};    // full commit
   std::string selection = {};   // the patterns in force; "" for the built-in rule
   std::string model_name = {};  // MODEL_NAME of the run that completed it
   std::string program = {};     // name and version that wrote it
+  std::string started_at = {};  // when the run that completed it began; ISO 8601, UTC
   std::string completed_at = {};
   std::vector<RecordedFile> files = {};
   Arrangement arrangement = {};  // what stands around the files

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +50,10 @@ class Volume {
   [[nodiscard]] std::optional<Record> complete_record();
   // From here on the volume does not count as complete until finish(). Idempotent.
   void begin_changes();
+  // The same, and nothing that was noted of the files at `paths` is believed any more: who finds
+  // them in place, in this run or a later one, reads them. Durable. Throws Error{storage or
+  // no_space}.
+  void distrust(const std::vector<std::string>& paths);
 
   // Who works here under a lease that may be lost. Both are asked on any thread and may block;
   // false ends the run with Error{volume_busy}.
@@ -57,6 +63,10 @@ class Volume {
   };
   // To be set before any partial file is opened.
   void set_guard(Guard guard) { m_guard = std::move(guard); }
+
+  // What stands where a directory above the file of this path below model-files should be, for
+  // people; empty when all of them are directories. Throws Error{storage}.
+  [[nodiscard]] std::optional<std::string> obstacle_to(std::string_view path) const;
 
   // Loaded at first use.
   [[nodiscard]] Inventory& inventory();
@@ -69,9 +79,18 @@ class Volume {
   // Makes one journal of those of the shards for each of `files` that they shared, so that it goes
   // on as any other does. Nobody may be writing. Throws Error{storage or no_space}.
   void join_portions(const std::vector<FileIdentity>& files) const;
-  // Publishes and notes it. `trail` is kept for verify(); a volume that refuses that much is no
-  // reason to fail.
+  // Publishes and notes it, and keeps `trail`.
   void publish(PartialFile& partial, const DigestTrail& trail);
+  // What is kept of a file that is in place; without states when that cannot be read.
+  [[nodiscard]] DigestTrail trail_of(const FileIdentity& file) const;
+  // Keeps the trail of a file that is in place, for verify(); a volume that refuses that much is no
+  // reason to fail.
+  void keep_trail(const FileIdentity& file, const DigestTrail& trail) const;
+  // The trail of a file in progress whose checksum stands at `position`: what is known up to there,
+  // from an earlier run or of the file before it was taken back. It is written while it grows.
+  // Does not throw: what cannot be read is not known.
+  [[nodiscard]] DigestTrail trail_in_progress(const FileIdentity& file,
+                                              std::uint64_t position) const;
   // Makes a published file that was found damaged a partial one again, of which all but `damaged`
   // is there, so that a download fetches no more than that. False where that is not possible, and
   // nothing was changed. Throws Error{storage or no_space}.
@@ -87,13 +106,14 @@ class Volume {
   [[nodiscard]] std::optional<std::filesystem::path> borrow(const std::filesystem::path& found,
                                                             const FileIdentity& file) const;
   // Makes borrowed content durable and moves it to its place below model-files; the caller vouches
-  // for the checksum. Throws Error{storage, no_space or volume_busy}.
-  void publish_borrowed(const FileIdentity& file);
+  // for the checksum. Keeps `trail`. Throws Error{storage, no_space or volume_busy}.
+  void publish_borrowed(const FileIdentity& file, const DigestTrail& trail);
   // Leaves borrowed content where it was found.
   void give_back(const std::filesystem::path& found, const FileIdentity& file) const;
 
   // Puts the record's arrangement around the files, removes what only earlier revisions had, makes
-  // all directories durable, writes the record. `files` in it are filled in here from `paths`.
+  // all directories durable, writes the record. `files` in it are filled in here from `paths`; what
+  // `record` says of their addresses is kept.
   // Returns the number of files removed, links included.
   std::size_t finish(Record record, const std::vector<std::string>& paths);
   // Removes hf_cache and all below; true if it was there. What cannot be removed (silly-renamed

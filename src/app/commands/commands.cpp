@@ -22,6 +22,12 @@ constexpr auto k_commands = std::to_array<Command>({
      .help = "Read everything on the volume again and compare it with its checksums",
      .run = run_verify,
      .needs_model = false},
+    {.name = "completion",
+     .help =
+         "Print a shell's completion of commands, flags and values: bash, zsh or fish",
+     .run = run_completion,
+     .needs_model = false,
+     .operand = "bash|zsh|fish"},
 });
 
 }  // namespace

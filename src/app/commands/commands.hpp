@@ -15,7 +15,8 @@ struct Command {
   std::string_view help;
   // Returns the exit status; throws util::Error for a failure.
   int (*run)(const Config& config, Session& session);
-  bool needs_model = true;  // REPO_ID must be given
+  bool needs_model = true;        // REPO_ID must be given
+  std::string_view operand = {};  // "bash|zsh|fish": the one word it takes; empty: none
 };
 
 // The first is the default.
@@ -25,5 +26,6 @@ int run_download(const Config& config, Session& session);
 int run_resolve(const Config& config, Session& session);
 int run_check(const Config& config, Session& session);
 int run_verify(const Config& config, Session& session);
+int run_completion(const Config& config, Session& session);
 
 }  // namespace nai::app

@@ -53,6 +53,19 @@ std::vector<std::string> paths_of(const source::Manifest& manifest) {
   return paths;
 }
 
+// What the record says of where they came from.
+std::vector<storage::RecordedFile> origins_of(const source::Manifest& manifest) {
+  std::vector<storage::RecordedFile> origins;
+  origins.reserve(manifest.artifacts.size());
+  for (const auto& artifact : manifest.artifacts) {
+    origins.push_back({.path = artifact.path,
+                       .size = artifact.size,
+                       .digest = artifact.digest,
+                       .url = artifact.url});
+  }
+  return origins;
+}
+
 const Credential& credential_of(const Config& config) {
   return config.provider == Provider::nim ? config.ngc_key : config.hub_token;
 }
@@ -64,6 +77,7 @@ class DownloadRun {
       : m_config(config),
         m_console(session.console),
         m_clock(session.clock),
+        m_started_at(session.clock.system_now()),
         m_stop(session.stop),
         m_volume(config.output_mount, session.console),
         m_manifests(m_volume.layout(), session.console),
@@ -86,6 +100,7 @@ class DownloadRun {
   const Config& m_config;
   Console& m_console;
   util::Clock& m_clock;
+  const std::chrono::system_clock::time_point m_started_at;
   std::stop_source m_stop;
   storage::Volume m_volume;
   std::unique_ptr<http::Client> m_client;
@@ -239,8 +254,9 @@ void DownloadRun::save_record(const source::Manifest& manifest) {
                        .selection = selection_name(m_config),
                        .model_name = m_config.model_name,
                        .program = "nai-model-processor " NAI_VERSION " (" NAI_COMMIT ")",
+                       .started_at = util::iso8601(m_started_at),
                        .completed_at = util::iso8601(m_clock.system_now()),
-                       .files = {},
+                       .files = origins_of(manifest),
                        .arrangement = arrangement_of(manifest),
                        .findings = std::move(findings)},
                       paths);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -14,20 +16,19 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <nai/storage/local_metadata.hpp>
-#include <nai/storage/record.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/transfer/verification.hpp>
 #include <nai/util/error.hpp>
+#include <nai/util/memory_limit.hpp>
 #include <nai/util/units.hpp>
 
 #include "app/commands/commands.hpp"
 #include "app/hold_volume.hpp"
-#include "app/make_source.hpp"
-#include "app/nim.hpp"
 #include "app/reporter.hpp"
+#include "app/verify/expectation.hpp"
+#include "app/verify/report.hpp"
 
 namespace nai::app {
 
@@ -36,58 +37,13 @@ namespace {
 using std::chrono::milliseconds;
 using transfer::FileVerdict;
 
-// More would not fit into a termination message.
-constexpr std::size_t k_max_named = 5;
-
-// What should be on the volume, and who says so.
-struct Expectation {
-  std::string authority;  // "the completion record of 2026-03-01T12:34:56Z"
-  std::string source;
-  std::string revision;
-  std::vector<storage::FileIdentity> files;
-  storage::Arrangement arrangement;
-};
-
-struct Problem {
-  std::string path;
-  std::string_view state;  // "wrong", "missing", "unreadable", "changed"
-  std::string found;
-  std::optional<storage::FileIdentity> file = std::nullopt;
-  std::vector<util::ByteRange> damaged = {};  // where it is wrong; empty when that is not known
-};
-
-std::string_view name_of(FileVerdict verdict) {
-  switch (verdict) {
-    case FileVerdict::right:
-      return "right";
-    case FileVerdict::wrong:
-      return "wrong";
-    case FileVerdict::missing:
-      return "missing";
-    case FileVerdict::unreadable:
-      return "unreadable";
+// Those that this process may run on, which may be fewer than the machine has.
+std::size_t processors() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+    return std::thread::hardware_concurrency();
   }
-  return "wrong";
-}
-
-std::uint64_t bytes_in(const std::vector<util::ByteRange>& ranges) {
-  std::uint64_t sum = 0;
-  for (const auto& range : ranges) {
-    sum += range.length;
-  }
-  return sum;
-}
-
-// "; damaged in bytes 0-16777215"
-std::string where(const std::vector<util::ByteRange>& damaged) {
-  if (damaged.empty()) {
-    return {};
-  }
-  std::string text = "; damaged in bytes ";
-  for (std::size_t i = 0; i < std::min(damaged.size(), k_max_named); ++i) {
-    text += fmt::format("{}{}-{}", i == 0 ? "" : ", ", damaged[i].offset, damaged[i].end() - 1);
-  }
-  return text + (damaged.size() > k_max_named ? ", ..." : "");
+  return static_cast<std::size_t>(CPU_COUNT(&allowed));
 }
 
 class Verify {
@@ -101,27 +57,19 @@ class Verify {
   int run();
 
  private:
-  [[nodiscard]] Expectation expectation();
-  [[nodiscard]] std::optional<Expectation> from_record();
-  [[nodiscard]] Expectation from_source();
-  [[nodiscard]] Expectation listed_by(source::Source& source);
-  void check_record_fits(const storage::Record& record) const;
-
   void read(const Expectation& expected);
   void find_extra(const Expectation& expected);
   void tell(const Expectation& expected) const;
-  [[nodiscard]] std::string document(const Expectation& expected) const;
+  void check_undisturbed(const Expectation& expected);
   void remove_wrong();
+  void remove(const Problem& problem);
   [[nodiscard]] int repair(const Expectation& expected);
-  [[nodiscard]] util::Error failure(const Expectation& expected) const;
 
   const Config& m_config;
   Session& m_session;
   Console& m_console;
   storage::Volume m_volume;
-  std::vector<Problem> m_problems;
-  std::vector<std::string> m_extra;
-  milliseconds m_taken{0};
+  Findings m_findings;
 };
 
 int Verify::run() {
@@ -135,15 +83,16 @@ int Verify::run() {
   auto lock = repairs ? hold_volume(m_volume, m_config, m_session,
                                     [stop](const util::Error&) mutable { stop.request_stop(); })
                       : nullptr;
-  const Expectation expected = expectation();
+  const Expectation expected = expected_on(m_volume, m_config, m_session);
   read(expected);
   find_extra(expected);
   tell(expected);
-  if (m_problems.empty()) {
+  if (m_findings.problems.empty()) {
     return 0;
   }
   if (!repairs) {
-    throw failure(expected);
+    check_undisturbed(expected);
+    throw failure(m_findings, expected);
   }
   if (!lock->confirm_now()) {
     throw util::Error(util::ErrorKind::volume_busy,
@@ -154,82 +103,8 @@ int Verify::run() {
   return repair(expected);
 }
 
-Expectation Verify::expectation() {
-  if (!m_config.options.against_source) {
-    if (auto recorded = from_record()) {
-      return *std::move(recorded);
-    }
-  }
-  if (m_config.repository.empty()) {
-    throw util::Error(util::ErrorKind::usage,
-                      "REPO_ID (--repo-id) is not set, and there is no completion record on the "
-                      "volume: one of them has to tell what should be there");
-  }
-  return from_source();
-}
-
-std::optional<Expectation> Verify::from_record() {
-  const auto record = storage::load_record(m_volume.layout().record(), m_console);
-  if (!record) {
-    return std::nullopt;
-  }
-  check_record_fits(*record);
-  Expectation expected{.authority = "the completion record of " + record->completed_at,
-                       .source = record->source,
-                       .revision = record->revision,
-                       .files = {},
-                       .arrangement = record->arrangement};
-  for (const auto& file : record->files) {
-    expected.files.push_back({file.path, file.size, file.digest});
-  }
-  return expected;
-}
-
-void Verify::check_record_fits(const storage::Record& record) const {
-  if (!m_config.repository.empty() && record.source != source_name(m_config)) {
-    throw util::Error(util::ErrorKind::usage,
-                      fmt::format("the volume holds {}, and REPO_ID (--repo-id) asks for {}",
-                                  record.source, source_name(m_config)));
-  }
-  if (m_config.options.repair && record.selection != selection_name(m_config)) {
-    throw util::Error(
-        util::ErrorKind::usage,
-        fmt::format("the volume was filled with the selection {}, and the "
-                    "configuration says {}: expected the same",
-                    record.selection.empty() ? "by the rule" : record.selection,
-                    selection_name(m_config).empty() ? "by the rule" : selection_name(m_config)));
-  }
-}
-
-Expectation Verify::from_source() {
-  const auto client = make_client(m_config);
-  if (m_config.provider == Provider::nim) {
-    NoStore store;
-    return listed_by(*make_nim(m_config, *client, m_session.clock, m_console, store));
-  }
-  return listed_by(*make_source(m_config, *client, m_session.clock, m_console));
-}
-
-Expectation Verify::listed_by(source::Source& source) {
-  const auto stop = m_session.stop.get_token();
-  Expectation expected{.authority = "what the source lists",
-                       .source = source_name(m_config),
-                       .revision = source.resolve(stop),
-                       .files = {},
-                       .arrangement = {}};
-  const auto manifest = source.list(stop);
-  for (const auto& file : manifest.artifacts) {
-    expected.files.push_back({file.path, file.size, file.digest});
-  }
-  expected.arrangement = arrangement_of(manifest);
-  return expected;
-}
-
 void Verify::read(const Expectation& expected) {
-  std::uint64_t bytes = 0;
-  for (const auto& file : expected.files) {
-    bytes += file.size;
-  }
+  const std::uint64_t bytes = total_bytes(expected.files);
   const bool json = m_config.options.json;
   if (!json) {
     m_console.announce(
@@ -243,19 +118,24 @@ void Verify::read(const Expectation& expected) {
   const Reporter reporter(
       progress, m_console, m_session.clock,
       json ? std::optional(milliseconds(0)) : m_config.output.progress_interval);
+  const auto threads = transfer::verification_threads(processors(), util::memory_limit());
   const auto results =
-      transfer::verify(m_volume, expected.files, std::thread::hardware_concurrency(), progress,
-                       m_session.stop.get_token());
-  m_taken = reporter.elapsed();
+      transfer::verify(m_volume, expected.files, threads, progress, m_session.stop.get_token());
+  m_findings.taken = reporter.elapsed();
+  m_findings.bytes_read = progress.bytes_hashed;
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].verdict != FileVerdict::right) {
-      m_problems.push_back({expected.files[i].path, name_of(results[i].verdict),
-                            results[i].found + where(results[i].damaged), expected.files[i],
-                            results[i].damaged});
+      m_findings.problems.push_back({expected.files[i].path, results[i].verdict, results[i].found,
+                                     expected.files[i], results[i].damaged});
     }
   }
-  if (!storage::is_arranged(m_volume.layout(), expected.arrangement)) {
-    m_problems.push_back({"(links to the files)", "changed", "other links or references"});
+  try {
+    if (!storage::is_arranged(m_volume.layout(), expected.arrangement)) {
+      m_findings.problems.push_back(
+          {"(links to the files)", FileVerdict::wrong, "other links or references"});
+    }
+  } catch (const util::Error& error) {
+    m_findings.problems.push_back({"(links to the files)", FileVerdict::unreadable, error.what()});
   }
 }
 
@@ -283,111 +163,80 @@ void Verify::find_extra(const Expectation& expected) {
     const bool is_leftover = entries->path().filename().string().starts_with(".nfs");
     if (!is_directory && !is_leftover && !known.contains(path) &&
         !storage::is_local_metadata(path)) {
-      m_extra.push_back(std::move(path));
+      m_findings.extra.push_back(std::move(path));
     }
+  }
+  if (problem && problem != std::errc::no_such_file_or_directory) {
+    m_console.warning("extra_unknown",
+                      fmt::format("cannot list all of {}: {}; there may be files that do not "
+                                  "belong to the model",
+                                  root.string(), problem.message()),
+                      {{"path", root.string()}, {"reason", problem.message()}});
   }
 }
 
 void Verify::tell(const Expectation& expected) const {
   if (m_config.options.json) {
-    m_console.document(document(expected));
-    return;
+    m_console.document(document(m_findings, expected));
+  } else {
+    app::tell(m_findings, expected, m_console);
   }
-  for (const Problem& problem : m_problems) {
-    m_console.announce(
-        "file_problem", fmt::format("{}: {}: found {}", problem.state, problem.path, problem.found),
-        {{"state", std::string(problem.state)}, {"path", problem.path}, {"found", problem.found}});
-  }
-  for (const std::string& path : m_extra) {
-    m_console.announce("file_extra",
-                       fmt::format("extra: {}: does not belong to the model, and stays", path),
-                       {{"path", path}});
-  }
-  std::uint64_t bytes = 0;
-  for (const auto& file : expected.files) {
-    bytes += file.size;
-  }
-  const double seconds = std::max(0.001, std::chrono::duration<double>(m_taken).count());
-  m_console.announce(
-      "verified",
-      fmt::format(
-          "Verified: {} files, {} in {} ({}) - {}", expected.files.size(),
-          util::format_bytes(bytes),
-          util::format_duration(std::chrono::ceil<std::chrono::seconds>(m_taken)),
-          util::format_rate(static_cast<double>(bytes) / seconds),
-          m_problems.empty() ? "all right" : fmt::format("{} not right", m_problems.size())),
-      {{"files", std::uint64_t{expected.files.size()}},
-       {"bytes", bytes},
-       {"problems", std::uint64_t{m_problems.size()}},
-       {"seconds", seconds}});
 }
 
-std::string Verify::document(const Expectation& expected) const {
-  using Json = nlohmann::ordered_json;
-  Json json{{"format", 1},
-            {"source", expected.source},
-            {"revision", expected.revision},
-            {"against", expected.authority},
-            {"files", expected.files.size()},
-            {"problems", Json::array()},
-            {"extra", m_extra}};
-  for (const Problem& problem : m_problems) {
-    json["problems"].push_back(
-        {{"path", problem.path}, {"state", problem.state}, {"found", problem.found}});
+// Who reads only holds no lease.
+void Verify::check_undisturbed(const Expectation& expected) {
+  if (!still_stands(expected, m_volume, m_session)) {
+    throw util::Error(util::ErrorKind::volume_busy,
+                      "another run changed the volume while it was verified, so nothing is known "
+                      "of what was found")
+        .with_advice("What to do: run verify again when that run has ended.");
   }
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// The record goes first, so that nobody takes the volume for complete meanwhile. A run that ends
-// here leaves a volume that any download completes.
+// Nothing that was noted of these files is believed from here on. A run that ends in between leaves
+// a volume that any download, and another repair, completes.
 void Verify::remove_wrong() {
-  m_volume.begin_changes();
-  for (const Problem& problem : m_problems) {
-    if (problem.state != "wrong" && problem.state != "unreadable") {
-      continue;
+  std::vector<std::string> paths;
+  for (const Problem& problem : m_findings.problems) {
+    paths.push_back(problem.path);
+  }
+  m_volume.distrust(paths);
+  for (const Problem& problem : m_findings.problems) {
+    if (problem.file &&
+        (problem.verdict == FileVerdict::wrong || problem.verdict == FileVerdict::unreadable)) {
+      remove(problem);
     }
-    if (problem.file && m_volume.take_back(*problem.file, problem.damaged)) {
-      m_console.announce("file_taken_back",
-                         fmt::format("taken back: {}, to fetch {} of it", problem.path,
-                                     util::format_bytes(bytes_in(problem.damaged))),
-                         {{"path", problem.path}, {"bytes", bytes_in(problem.damaged)}});
-      continue;
-    }
-    const auto path = m_volume.layout().model_file(problem.path);
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-      throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
-    }
-    m_console.announce("file_removed", fmt::format("removed: {}", problem.path),
-                       {{"path", problem.path}});
   }
   m_volume.note_end();  // nobody writes to what was taken back
+}
+
+void Verify::remove(const Problem& problem) {
+  if (m_volume.take_back(*problem.file, problem.damaged)) {
+    const std::uint64_t bytes = total_bytes(problem.damaged);
+    m_console.announce(
+        "file_taken_back",
+        fmt::format("taken back: {}, to fetch {} of it", problem.path, util::format_bytes(bytes)),
+        {{"path", problem.path}, {"bytes", bytes}});
+    return;
+  }
+  const auto path = m_volume.layout().model_file(problem.path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
+  }
+  m_console.announce("file_removed", fmt::format("removed: {}", problem.path),
+                     {{"path", problem.path}});
 }
 
 // A download of the same version fetches what is missing now, and nothing else.
 int Verify::repair(const Expectation& expected) {
   Config config = m_config;
+  config.shards = {};  // this run alone knows what is missing
   if (config.provider == Provider::hugging_face) {
     config.revision = expected.revision;
   } else {
     config.image_digest = expected.revision;
   }
   return run_download(config, m_session);
-}
-
-util::Error Verify::failure(const Expectation& expected) const {
-  std::string named;
-  for (std::size_t i = 0; i < std::min(m_problems.size(), k_max_named); ++i) {
-    named += fmt::format("{}{} is {}", i == 0 ? "" : ", ", m_problems[i].path, m_problems[i].state);
-  }
-  if (m_problems.size() > k_max_named) {
-    named += fmt::format(" and {} more", m_problems.size() - k_max_named);
-  }
-  return util::Error(util::ErrorKind::content_mismatch,
-                     fmt::format("{} of {} files are not as {} says: {}", m_problems.size(),
-                                 expected.files.size(), expected.authority, named))
-      .with_advice(
-          "What to do: nai-model-processor verify --repair removes what is wrong and fetches it "
-          "again; if files go wrong repeatedly, look at the volume's disks and server.");
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ class HuggingFaceSource final : public Source {
     Manifest manifest{.source = m_hub.page(), .revision = m_commit, .artifacts = {}, .skipped = {}};
     for (Artifact& file : files) {
       if (selection.wants(file.path)) {
+        file.url = m_hub.resolve_url(m_commit, file.path).display();
         manifest.artifacts.push_back(std::move(file));
       } else {
         manifest.skipped.push_back(std::move(file.path));

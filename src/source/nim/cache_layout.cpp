@@ -59,8 +59,10 @@ std::string CacheLayout::add(const std::string& root, const CachedFile& file) {
     refuse("the version", file.snapshot);
   }
   std::string name = is_plain_name(file.etag) ? file.etag : file.digest.hex();
-  const Artifact artifact{
-      .path = fmt::format("{}/blobs/{}", base, name), .size = file.size, .digest = file.digest};
+  const Artifact artifact{.path = fmt::format("{}/blobs/{}", base, name),
+                          .size = file.size,
+                          .digest = file.digest,
+                          .url = file.url};
   auto [found, added] = m_artifacts.try_emplace(artifact.path, m_manifest.artifacts.size());
   if (added) {
     m_manifest.artifacts.push_back(artifact);

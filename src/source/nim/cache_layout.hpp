@@ -19,7 +19,8 @@ struct CachedFile {
   std::string etag;  // names the blob; where it cannot, the digest does
   std::uint64_t size = 0;
   digest::Digest digest;
-  std::string origin;  // for the report
+  std::string origin;    // for the report
+  std::string url = {};  // for the record
 };
 
 // Puts files together to the tree that the hf-hub library reads:

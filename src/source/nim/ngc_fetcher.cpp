@@ -57,6 +57,10 @@ struct NgcFetcher::Trip : Departure {
 NgcFetcher::NgcFetcher(NgcSession& session, const Connection& connection)
     : m_session(session), m_connection(connection), m_locations(k_max_locations) {}
 
+std::string NgcFetcher::url_of(const NgcFile& file) const {
+  return m_session.api_url(file.version.files_path(file.path)).display();
+}
+
 bool NgcFetcher::is_api(const http::RedirectChain& chain) const {
   return !chain.left_origin() && chain.current().same_origin(m_session.endpoints().api);
 }

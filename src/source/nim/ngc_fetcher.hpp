@@ -39,6 +39,8 @@ class NgcFetcher {
                                   const std::stop_token& stop);
   // Asks for the first byte, with retries. Throws Error.
   [[nodiscard]] NgcProbe probe(const NgcFile& file, const std::stop_token& stop);
+  // Where the API is asked for it, without query and user info.
+  [[nodiscard]] std::string url_of(const NgcFile& file) const;
   void forget(const std::string& path) { m_locations.forget(path); }
 
  private:

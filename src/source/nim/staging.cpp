@@ -181,7 +181,8 @@ void Staging::add_ngc(const Found& found, CacheLayout& layout) {
                               .etag = found.probe.etag,
                               .size = size,
                               .digest = best_digest(found.facts, found.blake3, size),
-                              .origin = origin.to_string()});
+                              .origin = origin.to_string(),
+                              .url = m_fetcher.url_of(found.file)});
   NgcFile file = found.file;
   file.etag = found.probe.etag;
   m_ngc_files.emplace(path, std::move(file));
@@ -216,7 +217,8 @@ void Staging::add_hub(const Profile& profile, CacheLayout& layout, const std::st
                                                        .etag = found->digest.hex(),
                                                        .size = found->size,
                                                        .digest = found->digest,
-                                                       .origin = origin.to_string()});
+                                                       .origin = origin.to_string(),
+                                                       .url = found->url});
       m_hub_files.emplace(blob, HubFile{&hub, *found});
     }
   }
