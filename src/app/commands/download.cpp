@@ -53,15 +53,6 @@ std::vector<std::string> paths_of(const source::Manifest& manifest) {
   return paths;
 }
 
-std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest) {
-  std::vector<storage::FileIdentity> files;
-  files.reserve(manifest.artifacts.size());
-  for (const auto& artifact : manifest.artifacts) {
-    files.push_back({artifact.path, artifact.size, artifact.digest});
-  }
-  return files;
-}
-
 const Credential& credential_of(const Config& config) {
   return config.provider == Provider::nim ? config.ngc_key : config.hub_token;
 }
@@ -84,6 +75,7 @@ class DownloadRun {
  private:
   void resolve();
   void hold_volume();
+  void require_volume();
   void tell_status();
   [[nodiscard]] bool already_complete();
   void fetch();
@@ -155,6 +147,13 @@ void DownloadRun::hold_volume() {
   m_volume.set_guard([this] { return m_lock->confirm(); });
 }
 
+// Before what is not asked for at each write: a run that was paused may have lost the volume.
+void DownloadRun::require_volume() {
+  if (!m_lock->confirm()) {
+    m_lock_loss.check();
+  }
+}
+
 void DownloadRun::tell_status() {
   m_status.emplace(
       StatusFiles{.status = m_volume.layout().status(),
@@ -195,6 +194,7 @@ void DownloadRun::fetch() {
     }
   }
   announce_selection(manifest);
+  require_volume();
   m_volume.join_portions(identities_of(manifest));
   warn_of_little_space(m_volume, manifest, m_console);
   m_volume.begin_changes();
@@ -238,6 +238,7 @@ void DownloadRun::save_record(const source::Manifest& manifest) {
   write_hub_files(m_config, m_volume.layout(), m_revision, m_volume.inventory().entries(paths),
                   m_console);
   auto findings = inspect_model(m_volume.layout(), manifest, m_stop.get_token(), m_console);
+  require_volume();
   const auto removed =
       m_volume.finish({.source = source_name(m_config),
                        .revision = m_revision,
@@ -270,7 +271,7 @@ void DownloadRun::summarize(milliseconds taken) {
 }
 
 void DownloadRun::clean_up() {
-  if (m_lock_loss.happened()) {
+  if (m_lock_loss.happened() || !m_lock->confirm()) {
     return;  // hf_cache is another run's now
   }
   storage::ShardBoard(m_volume.layout()).remove();
