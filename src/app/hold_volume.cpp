@@ -85,7 +85,9 @@ std::unique_ptr<storage::VolumeLock> hold_shard(
   const WaitReporter reporter(fmt::format("waiting for shard {}, which is in use by ", index),
                               session.console, config.output.progress_interval);
   return storage::acquire_volume_lock(board.lease(index), config.lock, session.clock,
-                                      {.on_wait = reporter, .on_lost = std::move(on_lost)},
+                                      {.on_wait = reporter,
+                                       .on_lost = std::move(on_lost),
+                                       .held = fmt::format("shard {} of this download", index)},
                                       session.stop.get_token());
 }
 

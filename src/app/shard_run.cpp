@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
@@ -24,13 +26,25 @@ namespace {
 
 using storage::ShardState;
 
-// The end of a run that fails. What stays "working" is found by its lease.
-void note_open(const storage::ShardBoard& board, std::uint64_t index) noexcept {
-  try {
-    board.note(index, ShardState::open);
-  } catch (const std::exception&) {
-    return;
+// What is asked of the source, as the Job names it.
+std::string differences(const storage::ShardPlan& wanted, const storage::ShardPlan& plan) {
+  std::vector<std::string> found;
+  if (wanted.count != plan.count) {
+    found.push_back(fmt::format("SHARD_COUNT (--shard-count) is {}", wanted.count));
   }
+  if (wanted.source != plan.source) {
+    found.push_back(fmt::format("REPO_ID (--repo-id) is {}", wanted.source));
+  }
+  if (wanted.requested != plan.requested) {
+    found.push_back(wanted.requested.empty()
+                        ? std::string("REPO_VERSION (--repo-version) is not set")
+                        : fmt::format("REPO_VERSION (--repo-version) is {}", wanted.requested));
+  }
+  if (wanted.selection != plan.selection) {
+    found.emplace_back(
+        "ALLOW_PATTERNS (--include) or IGNORE_PATTERNS (--exclude) choose other files");
+  }
+  return fmt::format("{}", fmt::join(found, " and "));
 }
 
 }  // namespace
@@ -38,6 +52,13 @@ void note_open(const storage::ShardBoard& board, std::uint64_t index) noexcept {
 util::Error taken_over() {
   return {util::ErrorKind::volume_busy,
           "another run has taken the volume over from the pods of this download"};
+}
+
+util::Error other_pods_at_work(const storage::ShardPlan& wanted, const storage::ShardPlan& plan) {
+  return {util::ErrorKind::usage,
+          fmt::format("{}, but {} pods are bringing {} ({}) onto this volume; give all pods of a "
+                      "Job the same settings, and let the other Job end or delete it",
+                      differences(wanted, plan), plan.count, plan.source, plan.revision)};
 }
 
 std::string name_of_shard(std::uint64_t index, std::uint64_t count) {
@@ -49,7 +70,8 @@ ShardRun::ShardRun(const ShardContext& context, std::uint64_t index)
       m_index(index),
       m_volume(context.config.output_mount, context.session.console, index),
       m_board(m_volume.layout()),
-      m_lock_loss(context.session.stop),
+      m_forward_stop(context.session.stop.get_token(), [this] { m_stop.request_stop(); }),
+      m_lock_loss(m_stop),
       m_plan_seen(context.session.clock.steady_now()) {}
 
 void ShardRun::take(std::chrono::milliseconds wait_limit) {
@@ -104,11 +126,30 @@ bool ShardRun::plan_stands() {
   return true;
 }
 
+// Under another plan, or once somebody took the shard over, its state is not ours to write. The
+// plan is looked at again behind it: a run that takes it away looks at the states after that.
+void ShardRun::note(ShardState state) {
+  if (!m_lock->confirm()) {
+    m_lock_loss.check();
+  }
+  require_plan();
+  m_board.note(m_index, state);
+  require_plan();
+}
+
+// The end of a run that fails. What stays "working" is found by its lease.
+void ShardRun::note_open() noexcept {
+  try {
+    note(ShardState::open);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 void ShardRun::run() {
   const transfer::Shard shard =
       transfer::shard_of(m_context.manifest, m_index, m_context.plan.count);
-  require_plan();
-  m_board.note(m_index, ShardState::working);
+  note(ShardState::working);
   m_volume.remove_stale_work(identities_of(m_context.manifest));
   announce(shard);
   StatusWriter status(
@@ -120,12 +161,12 @@ void ShardRun::run() {
   try {
     fetch(shard);
     m_lock_loss.check();
-    m_board.note(m_index, ShardState::complete);
+    note(ShardState::complete);
     status.finish(RunState::complete);
   } catch (const util::Error& error) {
     status.finish(state_of(error), name_of(error.kind()), error.what());
     m_lock_loss.check();
-    note_open(m_board, m_index);
+    note_open();
     throw;
   }
 }
@@ -159,7 +200,7 @@ void ShardRun::fetch(const transfer::Shard& shard) {
                       .log = console,
                       .on_found = [&] { tell_found(m_progress, console); },
                       .portions = shard.portions},
-                     m_context.session.stop.get_token());
+                     m_stop.get_token());
   const auto taken = reporter.elapsed();
   const auto state = snapshot(m_progress);
   const std::string_view checked =

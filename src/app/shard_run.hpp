@@ -4,8 +4,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include <nai/source/source.hpp>
 #include <nai/storage/shards.hpp>
@@ -13,6 +15,7 @@
 #include <nai/storage/volume_lock.hpp>
 #include <nai/transfer/download.hpp>
 #include <nai/transfer/shard.hpp>
+#include <nai/util/error.hpp>
 
 #include "app/config.hpp"
 #include "app/lock_loss.hpp"
@@ -48,6 +51,8 @@ class ShardRun {
   void require_plan() const;
   // `held`: what the lease said just now.
   [[nodiscard]] bool may_go_on(bool held);
+  void note(storage::ShardState state);
+  void note_open() noexcept;
   [[nodiscard]] bool plan_stands();
 
   const ShardContext& m_context;
@@ -55,6 +60,8 @@ class ShardRun {
   storage::Volume m_volume;
   storage::ShardBoard m_board;
   transfer::Progress m_progress;
+  std::stop_source m_stop;  // of this shard: who lost it may still find the model complete
+  std::stop_callback<std::function<void()>> m_forward_stop;
   LockLoss m_lock_loss;
   std::atomic<util::SteadyTime> m_plan_seen;
   std::unique_ptr<storage::VolumeLock> m_lock;  // last: its thread uses what is above
@@ -62,6 +69,9 @@ class ShardRun {
 
 // Why pods stop whose plan is not there any more.
 [[nodiscard]] util::Error taken_over();
+// Why a pod does not begin that `wanted` something else than the pods of `plan`, which are at work.
+[[nodiscard]] util::Error other_pods_at_work(const storage::ShardPlan& wanted,
+                                             const storage::ShardPlan& plan);
 // "shard 1 (of 0 to 3)"
 [[nodiscard]] std::string name_of_shard(std::uint64_t index, std::uint64_t count);
 

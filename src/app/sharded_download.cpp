@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include <nai/storage/shards.hpp>
 #include <nai/storage/volume.hpp>
+#include <nai/storage/volume_lock.hpp>
 #include <nai/util/error.hpp>
 
 #include "app/hold_volume.hpp"
@@ -61,9 +63,12 @@ class ShardedDownload {
  private:
   void resolve();
   [[nodiscard]] bool is_complete();
-  [[nodiscard]] storage::ShardPlan join();
-  [[nodiscard]] bool fits(const storage::ShardPlan& plan, const storage::ShardPlan& wanted) const;
-  void refuse_if_at_work(const storage::ShardPlan& plan, const storage::ShardPlan& wanted) const;
+  [[nodiscard]] bool has_become_complete();
+  [[nodiscard]] std::optional<storage::ShardPlan> join();
+  [[nodiscard]] bool is_at_work(const storage::ShardPlan& plan) const;
+  void begin(storage::VolumeLock& lock);
+  [[nodiscard]] bool take_part();
+  void bring_or_find_brought(const ShardContext& context);
   void bring(const ShardContext& context);
   void tell_end(const std::vector<std::uint64_t>& others);
   [[nodiscard]] std::vector<std::uint64_t> incomplete() const;
@@ -81,40 +86,62 @@ class ShardedDownload {
 std::optional<Config> ShardedDownload::run() {
   m_volume.check_mount();
   resolve();
-  if (is_complete()) {
-    return at_commit(m_config, m_plan.revision);
+  if (!is_complete()) {
+    m_volume.prepare_state();
+    if (const auto plan = join()) {
+      m_plan = *plan;
+      if (!take_part()) {
+        return std::nullopt;
+      }
+    }
   }
-  m_volume.prepare_state();
-  m_plan = join();
+  return at_commit(m_config, m_plan.revision);
+}
+
+// False while shards of others are to come.
+bool ShardedDownload::take_part() {
   const Config config = at_commit(m_config, m_plan.revision);
   m_source = make_source(config, *m_client, m_session.clock, m_session.console);
   static_cast<void>(m_source->resolve(m_session.stop.get_token()));
+  prepare_directories(m_volume, m_session.console);
   announce_start(m_config, m_plan.revision, m_session.console);
   const auto manifest = m_source->list(m_session.stop.get_token());
-  try {
-    bring({.config = config,
-           .session = m_session,
-           .plan = m_plan,
-           .manifest = manifest,
-           .source = *m_source});
-  } catch (const util::Error&) {
-    // The last pod clears the meeting place away.
-    if (!is_complete()) {
-      throw;
-    }
-  }
+  bring_or_find_brought({.config = config,
+                         .session = m_session,
+                         .plan = m_plan,
+                         .manifest = manifest,
+                         .source = *m_source});
   const auto others = incomplete();
-  if (others.empty() || is_complete()) {
-    return config;
+  if (others.empty() || has_become_complete()) {
+    return true;
+  }
+  if (m_board.plan() != m_plan) {
+    throw taken_over();
   }
   tell_end(others);
-  return std::nullopt;
+  return false;
+}
+
+// The last pod, and a run that took the volume over, clear the meeting place away.
+void ShardedDownload::bring_or_find_brought(const ShardContext& context) {
+  try {
+    bring(context);
+  } catch (const util::Error& error) {
+    if (has_become_complete()) {
+      return;
+    }
+    if (error.kind() == util::ErrorKind::storage && m_board.plan() != m_plan) {
+      throw taken_over();
+    }
+    throw;
+  }
 }
 
 void ShardedDownload::require_shards() {
   if (!is_complete() && m_board.plan() != m_plan) {
     throw taken_over();
   }
+  storage::look_again(m_volume.layout().work());
 }
 
 void ShardedDownload::resolve() {
@@ -133,47 +160,62 @@ bool ShardedDownload::is_complete() {
          record->selection == m_plan.selection;
 }
 
-// Agrees with the other pods on what is downloaded.
-storage::ShardPlan ShardedDownload::join() {
-  storage::ShardPlan wanted = m_plan;
-  auto plan = m_board.plan();
-  if (plan && fits(*plan, wanted)) {
-    return *plan;
+// Where an earlier look may still be remembered.
+bool ShardedDownload::has_become_complete() {
+  storage::look_again(m_volume.layout().state());
+  return is_complete();
+}
+
+// Agrees with the other pods on what is downloaded; empty when the volume is complete already. A
+// branch that moved while pods are at work does not move for them.
+std::optional<storage::ShardPlan> ShardedDownload::join() {
+  if (m_board.plan() == m_plan) {
+    return m_plan;
   }
   const auto lock = hold_volume(m_volume, m_config, m_session, [](const util::Error&) {});
-  plan = m_board.plan();
-  if (plan && fits(*plan, wanted)) {
-    return *plan;
+  // Whoever had the volume may have brought just this.
+  if (is_complete()) {
+    return std::nullopt;
   }
-  if (plan) {
-    refuse_if_at_work(*plan, wanted);
+  const auto plan = m_board.plan();
+  if (plan == m_plan) {
+    return m_plan;
   }
-  prepare_directories(m_volume, m_session.console);
-  m_volume.begin_changes();
-  m_board.begin(wanted);
-  return wanted;
+  if (plan && is_at_work(*plan)) {
+    if (!plan->same_request(m_plan)) {
+      throw other_pods_at_work(m_plan, *plan);
+    }
+    return plan;
+  }
+  begin(*lock);
+  return m_plan;
 }
 
-// A branch that moved while pods are at work does not move for them.
-bool ShardedDownload::fits(const storage::ShardPlan& plan, const storage::ShardPlan& wanted) const {
-  return plan.same_request(wanted) &&
-         (plan.revision == wanted.revision || is_worked_on(m_board, plan));
-}
-
-void ShardedDownload::refuse_if_at_work(const storage::ShardPlan& plan,
-                                        const storage::ShardPlan& wanted) const {
+bool ShardedDownload::is_at_work(const storage::ShardPlan& plan) const {
+  std::vector<std::filesystem::path> leases;
   for (std::uint64_t index = 0; index < plan.count; ++index) {
-    if (m_board.state(index) == ShardState::working &&
-        storage::is_held_by_the_living(m_board.lease(index), m_config.lock, m_session.clock,
-                                       m_session.stop.get_token())) {
-      throw util::Error(
-          util::ErrorKind::usage,
-          fmt::format("SHARD_COUNT (--shard-count) is {} for {}, but {} pods are bringing {} ({}) "
-                      "onto this volume; give all pods of a Job the same settings, and let the "
-                      "other Job end or delete it",
-                      wanted.count, wanted.source, plan.count, plan.source, plan.revision));
+    if (m_board.state(index) == ShardState::working) {
+      leases.push_back(m_board.lease(index));
     }
   }
+  return storage::is_held_by_the_living(leases, m_config.lock, m_session.clock,
+                                        m_session.stop.get_token());
+}
+
+// What shards of another plan left of the files is kept for those of this one.
+void ShardedDownload::begin(storage::VolumeLock& lock) {
+  const auto manifest = m_source->list(m_session.stop.get_token());
+  if (!lock.confirm()) {
+    throw taken_over();
+  }
+  m_board.withdraw();
+  storage::look_again(m_volume.layout().work());
+  m_volume.join_portions(identities_of(manifest));
+  m_volume.begin_changes();
+  if (!lock.confirm()) {
+    throw taken_over();
+  }
+  m_board.begin(m_plan);
 }
 
 // First the shard of this pod, for which it waits if need be; then those that nobody works on.
@@ -189,13 +231,18 @@ void ShardedDownload::bring(const ShardContext& context) {
     own.take(m_config.lock.wait_limit);
     bring_one(m_own, own);
   }
-  for (std::uint64_t index = 0; index < m_plan.count; ++index) {
-    if (m_board.state(index) != ShardState::open) {
-      continue;
-    }
-    ShardRun other(context, index);
-    if (other.try_take()) {
-      bring_one(index, other);
+  // Until there is none: one that was looked at may be given back meanwhile.
+  for (bool found = true; found;) {
+    found = false;
+    for (std::uint64_t index = 0; index < m_plan.count; ++index) {
+      if (m_board.state(index) != ShardState::open) {
+        continue;
+      }
+      ShardRun other(context, index);
+      if (other.try_take()) {
+        bring_one(index, other);
+        found = true;
+      }
     }
   }
 }

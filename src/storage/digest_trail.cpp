@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -43,15 +42,6 @@ std::uint64_t spacing_of(const FileIdentity& file) {
   const bool is_kept =
       file.digest.algorithm() == digest::Algorithm::sha256 && file.size >= 2 * k_min_spacing;
   return is_kept ? std::max(k_min_spacing, file.size / k_max_states) : 0;
-}
-
-// Without it nothing is wrong, so what cannot be read is as good as not there.
-std::optional<std::string> read(const std::filesystem::path& path) {
-  try {
-    return util::read_small_file(path, k_max_bytes);
-  } catch (const util::Error&) {
-    return std::nullopt;
-  }
 }
 
 }  // namespace

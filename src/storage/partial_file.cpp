@@ -34,6 +34,17 @@ void remove_name(const std::filesystem::path& path) {
   }
 }
 
+// What of it is about `portion`; the rest is another shard's to know.
+void keep_within(const util::ByteRange& portion, JournalContent& content) {
+  content.durable = content.durable.within(portion);
+  std::erase_if(content.unsynced, [&](const JournaledBlock& block) {
+    return block.range.offset < portion.offset || block.range.end() > portion.end();
+  });
+  if (content.hasher && !content.durable.contains({0, content.hasher->position()})) {
+    content.hasher.reset();
+  }
+}
+
 bool has_size(const ContentFile& content, std::uint64_t size) {
   return static_cast<std::uint64_t>(content.status().st_size) == size;
 }
@@ -61,25 +72,20 @@ std::unique_ptr<PartialFile> PartialFile::open(const Layout& layout, const FileI
   return partial;
 }
 
-// A portion that nobody began may have been fetched by a run that had the whole file to itself.
+// A portion that nobody began may have been fetched by a run that had the whole file to itself, and
+// the journal of this shard may be of a time when there was another number of them.
 Journal::Loaded PartialFile::load_journal() const {
   Journal::Loaded loaded = Journal::load(m_journal_path, m_file);
-  if (loaded.content || !m_options.portion) {
+  if (!m_options.portion) {
     return loaded;
   }
-  Journal::Loaded whole = Journal::load(m_whole_journal_path, m_file);
-  if (whole.content) {
-    JournalContent& content = *whole.content;
-    const util::ByteRange portion = *m_options.portion;
-    content.durable = content.durable.within(portion);
-    std::erase_if(content.unsynced, [&](const JournaledBlock& block) {
-      return block.range.offset < portion.offset || block.range.end() > portion.end();
-    });
-    if (content.hasher && !content.durable.contains({0, content.hasher->position()})) {
-      content.hasher.reset();
-    }
+  if (!loaded.content) {
+    loaded = Journal::load(m_whole_journal_path, m_file);
   }
-  return whole;
+  if (loaded.content) {
+    keep_within(*m_options.portion, *loaded.content);
+  }
+  return loaded;
 }
 
 bool PartialFile::restore(util::Log& log) {
@@ -142,7 +148,8 @@ void PartialFile::start_afresh() {
 
 void PartialFile::make_content() {
   if (m_options.portion) {
-    if (!util::stat_path(m_path)) {
+    const auto found = util::stat_path(m_path);
+    if (!found || static_cast<std::uint64_t>(found->st_size) != m_file.size) {
       remove_name(m_whole_journal_path);
     }
     m_content = ContentFile::share(m_path, m_file.size);

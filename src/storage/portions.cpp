@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <system_error>
@@ -8,6 +9,7 @@
 
 #include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
+#include <nai/util/file.hpp>
 
 namespace nai::storage {
 
@@ -39,12 +41,19 @@ void add(JournalContent& sum, JournalContent part) {
   }
 }
 
-void join(const std::filesystem::path& whole, const Journals& portions, const FileIdentity& file) {
+bool is_there(const std::filesystem::path& partial, const FileIdentity& file) {
+  const auto status = util::stat_path(partial);
+  return status && static_cast<std::uint64_t>(status->st_size) == file.size;
+}
+
+// `usable`: whether the content that they speak of is there.
+void join(const std::filesystem::path& whole, const Journals& portions, const FileIdentity& file,
+          bool usable) {
   JournalContent sum;
   Journals all = portions;
   all.push_back(whole);
   for (const auto& path : all) {
-    if (auto loaded = Journal::load(path, file); loaded.content) {
+    if (auto loaded = Journal::load(path, file); usable && loaded.content) {
       add(sum, std::move(*loaded.content));
     }
   }
@@ -61,7 +70,7 @@ void Volume::join_portions(const std::vector<FileIdentity>& files) const {
   for (const FileIdentity& file : files) {
     const auto whole = m_layout.journal(file.path, file.digest);
     if (const auto found = journals.find(whole.filename().string()); found != journals.end()) {
-      join(whole, found->second, file);
+      join(whole, found->second, file, is_there(m_layout.partial(file.path), file));
     }
   }
 }

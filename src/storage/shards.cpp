@@ -6,7 +6,10 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <exception>
 #include <span>
+#include <string>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -120,6 +123,18 @@ void ShardBoard::note(std::uint64_t index, ShardState state) const {
   const util::Fd fd = util::open_file(path, O_WRONLY | O_NOFOLLOW);
   util::write_all_at(fd, std::as_bytes(std::span(text_of(state))), 0, path);
   util::sync_data(fd, path);
+}
+
+void look_again(const std::filesystem::path& directory) noexcept {
+  try {
+    std::string name = (directory / ".look.XXXXXX").string();
+    if (const int fd = ::mkostemp(name.data(), O_CLOEXEC); fd >= 0) {
+      ::close(fd);
+      ::unlink(name.c_str());
+    }
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 std::filesystem::path ShardBoard::lease(std::uint64_t index) const {

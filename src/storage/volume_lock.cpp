@@ -145,7 +145,7 @@ class HeldLease final : public VolumeLock {
 class LeaseWatch {
  public:
   LeaseWatch(const VolumeLockOptions& options, LeaseHolder self)
-      : m_options(options), m_self(std::move(self)) {}
+      : m_options(&options), m_self(std::move(self)) {}
 
   // Notes what the lease says now.
   void see(const std::string& text, util::SteadyTime now) {
@@ -157,7 +157,7 @@ class LeaseWatch {
 
   [[nodiscard]] bool holder_is_dead(const std::filesystem::path& lease,
                                     util::SteadyTime now) const {
-    if (now - m_since >= m_options.dead_after) {
+    if (now - m_since >= m_options->dead_after) {
       return true;
     }
     const auto holder = parse_lease(m_text);
@@ -178,7 +178,7 @@ class LeaseWatch {
   }
 
  private:
-  const VolumeLockOptions& m_options;
+  const VolumeLockOptions* m_options;
   LeaseHolder m_self;
   std::string m_text;
   util::SteadyTime m_since{};
@@ -188,12 +188,12 @@ std::string format_whole_seconds(milliseconds time) {
   return util::format_duration(std::chrono::floor<std::chrono::seconds>(time));
 }
 
-[[noreturn]] void give_up(const LockHolder& holder, milliseconds waited) {
+[[noreturn]] void give_up(const std::string& held, const LockHolder& holder, milliseconds waited) {
   throw util::Error(
       util::ErrorKind::volume_busy,
-      fmt::format("the volume is in use by {}, which is still alive after {} of waiting; let it "
-                  "finish or delete its Job",
-                  holder.describe(), format_whole_seconds(waited)));
+      fmt::format("{} is in use by {}, which is still alive after {} of waiting; let it finish or "
+                  "delete its Job",
+                  held, holder.describe(), format_whole_seconds(waited)));
 }
 
 // A run whose lease was removed by hand, or by an administrator's script, looks at it once a
@@ -267,7 +267,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
     }
     const auto waited = std::chrono::duration_cast<milliseconds>(now - start);
     if (waited >= options.wait_limit) {
-      give_up(watch.holder(now), waited);
+      give_up(callbacks.held, watch.holder(now), waited);
     }
     if (now >= next_report && callbacks.on_wait) {
       callbacks.on_wait(watch.holder(now), waited);
@@ -278,27 +278,39 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
   throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
 }
 
-bool is_held_by_the_living(const std::filesystem::path& lease, const VolumeLockOptions& options,
-                           util::Clock& clock, const std::stop_token& stop) {
-  LeaseWatch watch(options, this_process());
-  const auto start = clock.steady_now();
-  const auto first = read_lease(lease);
-  while (!stop.stop_requested()) {
-    const auto text = read_lease(lease);
-    if (!first || !text) {
-      return false;
+bool is_held_by_the_living(const std::vector<std::filesystem::path>& leases,
+                           const VolumeLockOptions& options, util::Clock& clock,
+                           const std::stop_token& stop) {
+  struct Watched {
+    std::filesystem::path lease;
+    std::string first;
+    LeaseWatch watch;
+  };
+  std::vector<Watched> watched;
+  for (const auto& lease : leases) {
+    if (auto text = read_lease(lease)) {
+      watched.push_back({lease, std::move(*text), LeaseWatch(options, this_process())});
     }
-    if (text != first) {
-      return true;
-    }
-    const auto now = clock.steady_now();
-    watch.see(*text, now);
-    if (watch.holder_is_dead(lease, now)) {
-      return false;
-    }
-    clock.sleep_until(now + poll_interval(options, now - start), stop);
   }
-  throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
+  const auto start = clock.steady_now();
+  while (!watched.empty()) {
+    const auto now = clock.steady_now();
+    for (auto each = watched.begin(); each != watched.end();) {
+      const auto text = read_lease(each->lease);
+      if (text && *text != each->first) {
+        return true;
+      }
+      each->watch.see(each->first, now);
+      each = !text || each->watch.holder_is_dead(each->lease, now) ? watched.erase(each) : each + 1;
+    }
+    if (stop.stop_requested()) {
+      throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
+    }
+    if (!watched.empty()) {
+      clock.sleep_until(now + poll_interval(options, now - start), stop);
+    }
+  }
+  return false;
 }
 
 }  // namespace nai::storage

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <future>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -154,4 +157,31 @@ TEST_CASE("How the volume is mounted is judged", "[app]") {
   CHECK_THAT(judge(MountInfo{"/data", "nfs", "server:/x", "rw,vers=3,soft"}),
              ContainsSubstring("mounted soft"));
   CHECK_THAT(judge(MountInfo{"/", "overlay", "overlay", "rw"}), ContainsSubstring("is no volume"));
+}
+
+TEST_CASE("A volume that hangs is told in a sentence, in bounded time", "[app]") {
+  // Outlives the program: nobody waits for the thread.
+  static auto& never = *new std::promise<void>;
+  const auto hang = [](const VolumeQuestion&) -> std::vector<Finding> {
+    never.get_future().wait();
+    return {};
+  };
+  const auto findings = check_volume_within({.mount = "/proc"}, std::chrono::seconds(0), hang);
+  REQUIRE(findings.size() == 2);
+  CHECK_THAT(findings.front().text, ContainsSubstring("/proc is on ") && ContainsSubstring("type"));
+  CHECK(findings.back().severity == Severity::error);
+  CHECK(findings.back().kind == ErrorKind::storage);
+  CHECK(findings.back().text == "/proc did not answer within 0 s");
+  CHECK_THAT(findings.back().remedy, ContainsSubstring("2049"));
+}
+
+TEST_CASE("The clock of the volume's server is judged", "[app]") {
+  using namespace std::chrono_literals;
+  CHECK(judge_server_clock(59s).severity == Severity::ok);
+  CHECK(judge_server_clock(-59s).severity == Severity::ok);
+  CHECK_THAT(judge_server_clock(300s).text, ContainsSubstring("is 5m00s ahead of the one here"));
+  const auto behind = judge_server_clock(-300s);
+  CHECK(behind.severity == Severity::warning);
+  CHECK_THAT(behind.text, ContainsSubstring("is 5m00s behind the one here"));
+  CHECK_THAT(behind.remedy, ContainsSubstring("NTP"));
 }

@@ -194,11 +194,78 @@ TEST_CASE("Who lives is told from who is dead or gone") {
   util::SystemClock clock;
   const VolumeLockOptions options{.heartbeat = std::chrono::milliseconds(20),
                                   .dead_after = std::chrono::milliseconds(200)};
-  const auto alive = [&] { return is_held_by_the_living(f.board.lease(0), options, clock, {}); };
+  const auto alive = [&] { return is_held_by_the_living({f.board.lease(0)}, options, clock, {}); };
   CHECK_FALSE(alive());
   test::write_file(f.board.lease(0), "somebody\n");
   CHECK_FALSE(alive());
   std::filesystem::remove(f.board.lease(0));
   const auto lock = acquire_volume_lock(f.board.lease(0), options, clock, {}, {});
   CHECK(alive());
+}
+
+TEST_CASE("Any number of dead pods is waited for as long as one") {
+  const Fixture f;
+  f.board.begin(f.plan);
+  test::FakeClock clock;
+  const VolumeLockOptions options;
+  std::vector<std::filesystem::path> leases;
+  for (std::uint64_t index = 0; index < 16; ++index) {
+    leases.push_back(f.board.lease(index));
+    test::write_file(leases.back(), "a pod of another node\n");
+  }
+  const auto begin = clock.steady_now();
+  CHECK_FALSE(is_held_by_the_living(leases, options, clock, {}));
+  CHECK(clock.steady_now() - begin >= options.dead_after);
+  CHECK(clock.steady_now() - begin < 2 * options.dead_after);
+}
+
+TEST_CASE("A shard believes of its journal only what its portion is now") {
+  Fixture f;
+  {
+    const auto front = f.open(0, {0, k_half});
+    f.write(*front, {0, k_half});
+    front->seal(f.hashed(k_half));
+    const auto rest = f.open(1, {k_half, k_size - k_half});
+    f.write(*rest, {k_half, k_size - k_half});
+    rest->seal(f.hashed(0));
+  }
+  // Of another number of shards: a smaller front, and a middle.
+  const auto front = f.open(0, {0, 8192});
+  CHECK(front->present().ranges() == std::vector<ByteRange>{{0, 8192}});
+  CHECK(front->hasher().position() == 0);
+  const auto middle = f.open(1, {8192, k_half});
+  CHECK(middle->present().ranges() == std::vector<ByteRange>{{k_half, 8192}});
+}
+
+TEST_CASE("Shards of another number go on from what was joined") {
+  Fixture f;
+  {
+    const auto rest = f.open(3, {k_half, k_size - k_half});
+    f.write(*rest, {k_half, k_size - k_half});
+    rest->seal(f.hashed(0));
+  }
+  Volume(f.directory.path(), f.log).join_portions({f.file});
+  const auto rest = f.open(1, {8192, k_size - 8192});
+  CHECK(rest->present().ranges() == std::vector<ByteRange>{{k_half, k_size - k_half}});
+}
+
+TEST_CASE("Portions whose file is gone are not joined, whoever made it anew") {
+  Fixture f;
+  {
+    const auto front = f.open(0, {0, k_half});
+    f.write(*front, {0, k_half});
+    front->seal(f.hashed(k_half));
+  }
+  std::filesystem::remove(f.layout.partial(f.file.path));
+  Volume volume(f.directory.path(), f.log);
+  volume.join_portions({f.file});
+  const auto rest = f.open(1, {k_half, k_size - k_half});  // makes it
+  CHECK(f.open(0, {0, k_half})->present().total_bytes() == 0);
+}
+
+TEST_CASE("Looking again leaves nothing behind, and does not mind what is not there") {
+  const Fixture f;
+  look_again(f.layout.work());
+  CHECK(std::filesystem::is_empty(f.layout.work()));
+  look_again(f.directory.path() / "missing");
 }

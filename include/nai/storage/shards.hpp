@@ -62,6 +62,11 @@ class ShardBoard {
   std::filesystem::path m_directory;
 };
 
+// Makes an NFS client ask its server again which names `directory` has; it may remember for a
+// minute what it saw, or did not see, unless it changes the directory itself. What cannot be done
+// is left.
+void look_again(const std::filesystem::path& directory) noexcept;
+
 // Text form, for tests and the fuzzer. Empty when the text is no plan.
 [[nodiscard]] std::optional<ShardPlan> parse_shard_plan(std::string_view text);
 

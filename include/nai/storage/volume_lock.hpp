@@ -8,6 +8,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include <nai/util/clock.hpp>
 #include <nai/util/error.hpp>
@@ -66,6 +67,8 @@ struct VolumeLockCallbacks {
   // Asked when no lease is there: may somebody be at work all the same? Then the new lease stands
   // for `dead_after` before acquire_volume_lock() returns, so that whoever it is sees it and stops.
   std::function<bool()> is_abandoned = {};
+  // What the lease is for, as errors name it.
+  std::string held = "the volume";
 };
 
 // Blocks until the lease is ours. Throws Error{volume_busy} past the wait limit, Error{interrupted}
@@ -76,9 +79,10 @@ struct VolumeLockCallbacks {
                                                               const VolumeLockCallbacks& callbacks,
                                                               const std::stop_token& stop);
 
-// Whether whoever holds `lease` lives: blocks until it gives a sign of life, is gone, or counts as
-// dead. Throws Error{interrupted} on `stop`, Error{storage}.
-[[nodiscard]] bool is_held_by_the_living(const std::filesystem::path& lease,
+// Whether whoever holds one of `leases` lives: blocks until a holder gives a sign of life, or each
+// is gone or counts as dead, which takes `dead_after` for all of them together. Throws
+// Error{interrupted} on `stop`, Error{storage}.
+[[nodiscard]] bool is_held_by_the_living(const std::vector<std::filesystem::path>& leases,
                                          const VolumeLockOptions& options, util::Clock& clock,
                                          const std::stop_token& stop);
 

@@ -24,6 +24,8 @@
 #include <nai/util/file.hpp>
 #include <nai/util/units.hpp>
 
+#include "app/check/bounded.hpp"
+
 namespace nai::app {
 
 namespace {
@@ -261,14 +263,7 @@ void VolumeCheck::check_clock(const std::filesystem::path& file, util::SystemTim
     return;
   }
   const auto server = util::SystemTime(std::chrono::seconds(status->st_mtim.tv_sec));
-  const auto difference =
-      std::chrono::abs(std::chrono::round<std::chrono::seconds>(before - server));
-  add(difference <= k_clock_tolerance
-          ? fine(k_group, "the clock of the volume's server agrees with the one here")
-          : warning(k_group,
-                    fmt::format("the clock of the volume's server is off by {}",
-                                util::format_duration(difference)),
-                    "set the clocks of node and server (NTP)"));
+  add(judge_server_clock(std::chrono::round<std::chrono::seconds>(server - before)));
 }
 
 // Advice: some servers report no free space and then take everything.
@@ -321,8 +316,37 @@ std::vector<Finding> judge_mount(const std::filesystem::path& directory,
   return findings;
 }
 
+Finding judge_server_clock(std::chrono::seconds ahead) {
+  const auto difference = std::chrono::abs(ahead);
+  if (difference <= k_clock_tolerance) {
+    return fine(k_group, "the clock of the volume's server agrees with the one here");
+  }
+  return warning(
+      k_group,
+      fmt::format("the clock of the volume's server is {} {} the one here",
+                  util::format_duration(difference), ahead.count() > 0 ? "ahead of" : "behind"),
+      "set the clocks of node and server (NTP)");
+}
+
 std::vector<Finding> check_volume(const VolumeQuestion& question) {
   return VolumeCheck(question).run();
+}
+
+std::vector<Finding> check_volume_within(
+    const VolumeQuestion& question, std::chrono::seconds limit,
+    const std::function<std::vector<Finding>(const VolumeQuestion&)>& probe) {
+  auto arriving = start_unattended([question, probe] { return probe(question); });
+  if (arrives_within(arriving, limit)) {
+    return arriving.get();
+  }
+  const auto& mount = question.mount;
+  auto findings = judge_mount(mount, storage::mount_of(mount));
+  findings.push_back(broken(
+      util::ErrorKind::storage,
+      fmt::format("{} did not answer within {} s", mount.string(), limit.count()),
+      "check that the volume's server runs and that the node reaches it (port 2049 for NFS); a "
+      "hard mount waits for it for ever"));
+  return findings;
 }
 
 }  // namespace nai::app

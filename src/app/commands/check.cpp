@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,7 +12,6 @@
 #include <nai/util/error.hpp>
 
 #include "app/check/access.hpp"
-#include "app/check/bounded.hpp"
 #include "app/check/finding.hpp"
 #include "app/check/names.hpp"
 #include "app/check/network.hpp"
@@ -161,19 +159,7 @@ void Check::check_the_volume(std::optional<std::uint64_t> bytes) {
   const VolumeQuestion question{.mount = m_config.output_mount,
                                 .bytes_needed = bytes,
                                 .needs_links = m_config.provider == Provider::nim};
-  auto findings = start_unattended([question] { return check_volume(question); });
-  if (arrives_within(findings, k_volume_limit)) {
-    m_findings.add(findings.get());
-    return;
-  }
-  m_findings.add({.severity = Severity::error,
-                  .group = "volume",
-                  .text = fmt::format("{} did not answer within {} s",
-                                      m_config.output_mount.string(), k_volume_limit.count()),
-                  .remedy =
-                      "check that the volume's server runs and that the node reaches it (port "
-                      "2049 for NFS); a hard mount waits for it for ever",
-                  .kind = util::ErrorKind::storage});
+  m_findings.add(check_volume_within(question, k_volume_limit));
 }
 
 std::string Check::summary() const {

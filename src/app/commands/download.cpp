@@ -89,6 +89,7 @@ class DownloadRun {
  private:
   void resolve();
   void hold_volume();
+  void require_volume();
   void tell_status();
   [[nodiscard]] bool already_complete();
   void fetch();
@@ -162,6 +163,13 @@ void DownloadRun::hold_volume() {
                       .may_commit = [this] { return m_lock->confirm_now(); }});
 }
 
+// Before what is not asked for at each write: a run that was paused may have lost the volume.
+void DownloadRun::require_volume() {
+  if (!m_lock->confirm()) {
+    m_lock_loss.check();
+  }
+}
+
 void DownloadRun::tell_status() {
   m_status.emplace(
       StatusFiles{.status = m_volume.layout().status(),
@@ -202,6 +210,7 @@ void DownloadRun::fetch() {
     }
   }
   announce_selection(manifest);
+  require_volume();
   const auto identities = identities_of(manifest);
   m_volume.join_portions(identities);
   m_volume.remove_stale_work(identities);
@@ -248,6 +257,7 @@ void DownloadRun::save_record(const source::Manifest& manifest) {
   write_hub_files(m_config, m_volume.layout(), m_revision, m_volume.inventory().entries(paths),
                   m_console);
   auto findings = inspect_model(m_volume.layout(), manifest, m_stop.get_token(), m_console);
+  require_volume();
   const auto removed =
       m_volume.finish({.source = source_name(m_config),
                        .revision = m_revision,
@@ -281,7 +291,7 @@ void DownloadRun::summarize(milliseconds taken) {
 }
 
 void DownloadRun::clean_up() {
-  if (!m_lock->confirm_now()) {
+  if (m_lock_loss.happened() || !m_lock->confirm_now()) {
     return;  // hf_cache is another run's now
   }
   storage::ShardBoard(m_volume.layout()).remove();
