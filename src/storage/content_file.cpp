@@ -2,6 +2,8 @@
 #include "content_file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,14 +19,33 @@ namespace nai::storage {
 
 namespace {
 
+// What the file system says of itself if it is a tmpfs.
+std::optional<struct statfs> status_of_tmpfs(const util::Fd& fd) {
+  struct statfs status {};
+  const bool known = ::fstatfs(fd.get(), &status) == 0 && status.f_type == TMPFS_MAGIC;
+  return known ? std::optional(status) : std::nullopt;
+}
+
+// 0, or the errno of the failure. ENOSPC before anything was written where a tmpfs has no room.
+int reserve_space(const util::Fd& fd, std::uint64_t size) {
+  const auto tmpfs = status_of_tmpfs(fd);
+  if (!tmpfs) {
+    return ::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) == 0 ? 0 : errno;
+  }
+  // Reserving on a tmpfs clears every page, which costs as much as writing it.
+  const bool limited = tmpfs->f_blocks > 0;
+  const std::uint64_t free = tmpfs->f_bavail * static_cast<std::uint64_t>(tmpfs->f_bsize);
+  return limited && free < size ? ENOSPC : EOPNOTSUPP;
+}
+
 // Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full
 // volume shows before hours of transfer. Never posix_fallocate: where the file system cannot, it
 // writes the whole file.
 void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path& path) {
-  if (size == 0 || ::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) == 0) {
+  const int problem = size == 0 ? 0 : reserve_space(fd, size);
+  if (problem == 0) {
     return;
   }
-  const int problem = errno;
   if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
     throw util::storage_error(
         fmt::format("cannot reserve {} for {}", util::format_bytes(size), path.string()), problem);
@@ -43,7 +64,7 @@ bool aligned(const void* data, std::size_t size, std::uint64_t offset) {
 
 ContentFile::ContentFile(std::filesystem::path path, util::Fd buffered, Way way)
     : m_path(std::move(path)), m_buffered(std::move(buffered)) {
-  if (way == Way::direct) {
+  if (way == Way::direct && !status_of_tmpfs(m_buffered)) {
     const int fd = ::open(m_path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_DIRECT);
     if (fd >= 0) {
       m_direct.emplace(fd);
@@ -104,7 +125,10 @@ void ContentFile::write(std::span<const std::byte> data, std::uint64_t offset) c
     data = data.subspan(done);
     offset += done;
   }
-  util::write_all_at(m_buffered, data, offset, m_path);
+  if (!data.empty()) {
+    const std::scoped_lock alone(m_buffered_writer);
+    util::write_all_at(m_buffered, data, offset, m_path);
+  }
 }
 
 std::size_t ContentFile::read(std::span<std::byte> data, std::uint64_t offset) const {

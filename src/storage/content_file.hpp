@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -17,7 +18,8 @@ namespace nai::storage {
 // The content of a partial file. Where the file system takes O_DIRECT, blocks go past the page
 // cache: copying a block into new pages costs several times what writing it from where it lies
 // does, and dirty pages would count against the memory limit of the container. Blocks that are not
-// aligned (the end of a file), and file systems that refuse O_DIRECT, go through the page cache.
+// aligned (the end of a file), and file systems that refuse O_DIRECT, go through the page cache. So
+// does everything on tmpfs, which is nothing but page cache.
 class ContentFile {
  public:
   // Multiples of this, in memory and in the file, can take the direct way.
@@ -25,7 +27,8 @@ class ContentFile {
 
   enum class Way { buffered, direct };
 
-  // A new file of `size` bytes, its space reserved where the file system can; nothing may stand at
+  // A new file of `size` bytes, its space reserved where the file system can (on tmpfs it is only
+  // compared with what is free, because reserving there clears every page); nothing may stand at
   // `path`. Throws Error{storage or no_space}.
   static std::unique_ptr<ContentFile> create(const std::filesystem::path& path, std::uint64_t size,
                                              Way way);
@@ -37,6 +40,7 @@ class ContentFile {
 
   // The inode behind the open file.
   [[nodiscard]] struct stat status() const;
+  [[nodiscard]] bool is_direct() const { return m_direct.has_value(); }
   // Best effort: EPERM is usual where the export squashes root.
   void make_readable_by_all() const;
 
@@ -52,6 +56,8 @@ class ContentFile {
   std::filesystem::path m_path;
   util::Fd m_buffered;
   std::optional<util::Fd> m_direct;
+  // The kernel lets one writer at a time into the page cache of a file, and the others spin.
+  mutable std::mutex m_buffered_writer;
 };
 
 }  // namespace nai::storage

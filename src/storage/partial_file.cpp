@@ -13,6 +13,7 @@
 #include <nai/util/units.hpp>
 #include "content_file.hpp"
 #include "model_directory.hpp"
+#include "write_gate.hpp"
 
 namespace nai::storage {
 
@@ -58,7 +59,8 @@ PartialFile::PartialFile(const Layout& layout, FileIdentity file, Options option
       m_journal_path(options.portion ? layout.portion_journal(m_file.path, m_file.digest)
                                      : m_whole_journal_path),
       m_options(std::move(options)),
-      m_hasher(m_file.digest.algorithm(), m_file.size) {}
+      m_hasher(m_file.digest.algorithm(), m_file.size),
+      m_write_gate(std::make_unique<WriteGate>()) {}
 
 PartialFile::~PartialFile() = default;
 
@@ -174,13 +176,15 @@ std::uint64_t PartialFile::contiguous_end(std::uint64_t offset) const {
 
 void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
   const util::ByteRange range{offset, data.size()};
-  const std::shared_lock gate(m_write_gate);
+  const WriteGate::Pass inside(*m_write_gate);
   refuse_after_failure();
   try {
     refuse_unless(m_options.may_write);
+    // Before the write, which would push the block out of the processor's cache.
+    const std::uint64_t checksum = m_journal ? digest::block_checksum(data) : 0;
     m_content->write(data, offset);
     if (m_journal) {
-      m_journal->append_block({range, digest::block_checksum(data)});
+      m_journal->append_block({range, checksum});
     }
   } catch (...) {
     note_failure();
@@ -190,6 +194,8 @@ void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
   const std::scoped_lock lock(m_mutex);
   m_present.add(range);
 }
+
+bool PartialFile::is_direct() const { return m_content->is_direct(); }
 
 void PartialFile::read(std::span<std::byte> data, std::uint64_t offset) const {
   if (m_content->read(data, offset) != data.size()) {
@@ -223,7 +229,7 @@ void PartialFile::sync(const digest::Hasher& verified) {
 // Replaces the lines of single blocks by ranges. Writers wait, so that everything present is
 // durable for a moment.
 void PartialFile::compact_journal(const digest::Hasher& verified) {
-  const std::unique_lock gate(m_write_gate);
+  const WriteGate::Closure closed(*m_write_gate);
   refuse_after_failure();
   try {
     m_content->sync();
@@ -244,14 +250,14 @@ void PartialFile::sync_content() {
     note_failure();
     throw;
   }
-  // Waits for the writes that were under way, so that the failure of one of them is known here: the
-  // kernel may have told it of a lost write and then told fdatasync that all is well.
-  const std::unique_lock gate(m_write_gate);
+  // The failure of a write that was under way must be known here: the kernel may have told it of a
+  // lost write and then told fdatasync that all is well.
+  m_write_gate->wait_for_writers();
   refuse_after_failure();
 }
 
 void PartialFile::reset() {
-  const std::unique_lock gate(m_write_gate);
+  const WriteGate::Closure closed(*m_write_gate);
   const std::scoped_lock lock(m_mutex);
   refuse_after_failure();
   start_afresh();

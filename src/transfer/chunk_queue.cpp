@@ -13,6 +13,9 @@ constexpr std::uint64_t k_alignment = std::uint64_t{1} << 20U;
 // A lease that ends sooner than this is left to its worker.
 constexpr double k_worth_seconds = 1;
 
+// A lease that ends sooner than this holds up nobody.
+constexpr double k_long_seconds = 2;
+
 constexpr std::chrono::seconds k_patience{5};
 
 // Less than this is no progress: a server that sends a few bytes a minute must not keep a run alive
@@ -56,11 +59,10 @@ void ChunkQueue::wake_waiting(util::SteadyTime now) {
 
 std::optional<Lease> ChunkQueue::next(util::SteadyTime now) {
   wake_waiting(now);
+  divide_long_leases(now);
   std::optional<Lease> chunk = take_gap();
   if (ActiveLease* victim = chunk ? nullptr : slowest(now)) {
-    // Whoever has brought nothing yet keeps nothing.
-    const std::uint64_t kept = victim->done_bytes() == 0 ? 0 : victim->left_bytes() / 2;
-    shorten(*victim, (victim->claimed + kept) / k_alignment * k_alignment);
+    share(*victim);
     chunk = take_gap();
   }
   if (chunk) {
@@ -114,13 +116,16 @@ ActiveLease* ChunkQueue::slowest(util::SteadyTime now) {
   for (auto& [id, active] : m_active) {
     const double elapsed = std::chrono::duration<double>(now - active.begun).count();
     const bool silent = active.done_bytes() == 0;
-    if (active.left_bytes() < (silent ? 1 : 2 * k_alignment) || elapsed < k_worth_seconds ||
+    if (active.left_bytes() == 0 || elapsed < k_worth_seconds ||
         (silent && now - active.begun < patience(active.lease))) {
       continue;
     }
     const double bytes = static_cast<double>(std::max<std::uint64_t>(active.done_bytes(), 1));
     const double left = static_cast<double>(active.left_bytes()) * elapsed / bytes;
-    if (left > longest) {
+    // What is too little to be divided has to be worth the loss of a connection that works.
+    const bool divides = silent || active.left_bytes() >= 2 * k_alignment;
+    const double patient = static_cast<double>(patience(active.lease).count());
+    if (left > longest && (divides || left > patient)) {
       longest = left;
       slowest = &active;
     }
@@ -128,17 +133,46 @@ ActiveLease* ChunkQueue::slowest(util::SteadyTime now) {
   return slowest;
 }
 
+// A lease from when its file had one worker, on a connection that turned out to be slow, would hold
+// up the checksum while others fetch what comes behind it.
+void ChunkQueue::divide_long_leases(util::SteadyTime now) {
+  if (!has_shared_files() || m_options.window_bytes == 0) {
+    return;
+  }
+  const std::uint64_t length = shared_length();
+  for (auto& [id, active] : m_active) {
+    const double elapsed = std::chrono::duration<double>(now - active.begun).count();
+    const auto left = static_cast<double>(active.left_bytes());
+    if (active.done_bytes() > 0 && active.left_bytes() > 2 * length &&
+        left * elapsed > k_long_seconds * static_cast<double>(active.done_bytes())) {
+      shorten(active, (active.claimed + length) / k_alignment * k_alignment, 0);
+    }
+  }
+}
+
+// Leaves its worker half, or nothing if it has brought nothing or only a little is left.
+void ChunkQueue::share(ActiveLease& victim) {
+  const std::uint64_t left = victim.left_bytes();
+  const bool silent = victim.done_bytes() == 0;
+  if (silent || left < 2 * k_alignment) {
+    shorten(victim, victim.claimed, victim.lease.redials + 1);
+  } else {
+    shorten(victim, (victim.claimed + left / 2) / k_alignment * k_alignment, 0);
+  }
+}
+
 // What was behind `end` is free again.
-void ChunkQueue::shorten(ActiveLease& active, std::uint64_t end) {
+void ChunkQueue::shorten(ActiveLease& active, std::uint64_t end, int redials) {
   end = std::max(end, active.claimed);
   util::ByteRange& range = active.lease.range;
   if (end >= range.end()) {
     return;
   }
-  add_ready({.file = active.lease.file,
-             .range = {end, range.end() - end},
-             .redials = active.done_bytes() == 0 ? active.lease.redials + 1 : 0});
+  add_ready({.file = active.lease.file, .range = {end, range.end() - end}, .redials = redials});
   range.length = end - range.offset;
+  if (end == active.claimed) {
+    m_emptied.push_back(active.lease.id);
+  }
 }
 
 std::chrono::seconds ChunkQueue::patience(const Lease& lease) {
@@ -153,7 +187,8 @@ std::uint64_t ChunkQueue::claim(std::uint64_t lease, std::uint64_t end) {
 
 void ChunkQueue::cut(std::uint64_t lease) {
   if (const auto found = m_active.find(lease); found != m_active.end()) {
-    shorten(found->second, found->second.claimed);
+    ActiveLease& active = found->second;
+    shorten(active, active.claimed, active.done_bytes() == 0 ? active.lease.redials + 1 : 0);
   }
 }
 
@@ -182,19 +217,31 @@ ChunkQueue::LargeFiles::iterator ChunkQueue::choose_large() {
   return fresh != m_large.end() && may_begin ? fresh : shared;
 }
 
+bool ChunkQueue::has_shared_files() const { return m_large.size() < m_options.workers; }
+
+// What a worker that shares its file asks for at most.
+std::uint64_t ChunkQueue::shared_length() const {
+  const std::uint64_t longest = m_options.chunk_bytes;
+  if (m_options.workers <= 1 || m_options.window_bytes == 0) {
+    return longest;
+  }
+  const std::uint64_t together =
+      std::max<std::uint64_t>(m_options.window_bytes / m_options.workers, m_min_shared_bytes);
+  return std::clamp(together / k_alignment * k_alignment, std::min(k_alignment, longest), longest);
+}
+
 // Full chunks while there is plenty; short ones where workers share a file, so that they stay
 // together; towards the end smaller ones, so that no worker is left alone with a long tail.
 std::uint64_t ChunkQueue::chunk_length(const LargeFile& file, std::uint64_t gap_bytes) const {
   const std::uint64_t workers = std::max<std::size_t>(m_options.workers, 1);
-  std::uint64_t longest = m_options.chunk_bytes;
-  const bool shared = file.in_flight > 0 || m_large.size() < workers;
-  if (shared && workers > 1 && m_options.window_bytes > 0) {
-    const std::uint64_t together = std::max(m_options.window_bytes / workers, m_min_shared_bytes);
-    longest =
-        std::clamp(together / k_alignment * k_alignment, std::min(k_alignment, longest), longest);
-  }
+  const bool shared = file.in_flight > 0 || has_shared_files();
+  const std::uint64_t longest = shared ? shared_length() : m_options.chunk_bytes;
   const std::uint64_t fair = m_large_unleased_bytes / (2 * workers) / k_alignment * k_alignment;
-  const std::uint64_t smallest = std::min(m_options.min_chunk_bytes, longest);
+  std::uint64_t smallest = std::min(m_options.min_chunk_bytes, longest);
+  if (m_tail_bytes > 0) {
+    const std::uint64_t tail = std::max(m_tail_bytes, m_min_shared_bytes);
+    smallest = std::min(smallest, std::max(tail / k_alignment * k_alignment, k_alignment));
+  }
   return std::min(gap_bytes, std::clamp(fair, smallest, longest));
 }
 

@@ -17,12 +17,20 @@ using namespace std::chrono_literals;
 
 // New connections need their handshakes before they count.
 constexpr auto k_settling = 250ms;
-// A measurement takes this long; a clear case shows sooner.
+// A measurement takes this long; a clear case shows sooner. With many connections a hasty step
+// costs more than it brings: what all of them have in flight is lost when the process is killed.
 constexpr auto k_window = 500ms;
 constexpr auto k_clear_window = 200ms;
+constexpr std::size_t k_most_for_haste = 16;
 // Against what the connections before brought, and against what as many times more would bring.
 constexpr double k_collapsed = 0.6;
 constexpr double k_in_proportion = 0.85;
+// So many looks in a row at less than this part of it are a collapse before the measurement begins:
+// connections that are not there yet take nothing from the others.
+constexpr double k_fallen = 0.4;
+constexpr int k_fallen_looks = 2;
+// Refusals of requests that were made before the number went down belong to the same burst.
+constexpr auto k_burst = 1s;
 // Twice the connections must bring at least this much more; other steps in proportion.
 constexpr double k_worthwhile_gain = 0.15;
 // After all has been tried, the network may have changed.
@@ -57,12 +65,19 @@ std::string Concurrency::observe(const Sample& sample) {
     m_changed = sample.time;
   }
   const Sample last = std::exchange(m_last, sample);
-  if (sample.rate_limited > last.rate_limited) {
+  if (sample.rate_limited > last.rate_limited && sample.time >= m_burst_end) {
     return back_off(sample);
   }
   // A measurement with idle connections says nothing of their number.
-  const bool idle = sample.busy < m_target - m_target / 4;
-  if (idle || sample.time - m_changed < k_settling) {
+  if (sample.busy < m_target - m_target / 4) {
+    m_window = sample;
+    m_fallen_looks = 0;
+    return {};
+  }
+  if (m_phase == Phase::growing && has_fallen(last, sample)) {
+    return judge_growth(sample, rate_between(last, sample));
+  }
+  if (sample.time - m_changed < k_settling) {
     m_window = sample;
     return {};
   }
@@ -70,11 +85,13 @@ std::string Concurrency::observe(const Sample& sample) {
   if (measured < k_clear_window) {
     return {};
   }
-  const double rate = rate_since_window(sample);
+  const double rate = rate_between(m_window, sample);
   if (m_phase == Phase::growing && is_clear(rate)) {
     return judge_growth(sample, rate);
   }
-  if (measured < k_window) {
+  // Nothing is known yet, so that nothing can be lost by a hasty step.
+  const bool first = m_phase == Phase::holding && m_best_rate == 0;
+  if (measured < k_window && !first) {
     return {};
   }
   switch (m_phase) {
@@ -88,15 +105,22 @@ std::string Concurrency::observe(const Sample& sample) {
   return {};
 }
 
-double Concurrency::rate_since_window(const Sample& sample) const {
-  return static_cast<double>(sample.bytes - m_window.bytes) /
-         std::max(seconds(sample.time - m_window.time), 1e-3);
+double Concurrency::rate_between(const Sample& begin, const Sample& end) {
+  return static_cast<double>(end.bytes - begin.bytes) /
+         std::max(seconds(end.time - begin.time), 1e-3);
 }
 
 bool Concurrency::is_clear(double rate) const {
   const double proportion = static_cast<double>(m_target) / static_cast<double>(m_good);
+  const bool grown = rate > k_in_proportion * proportion * m_good_rate;
   return m_good_rate > 0 &&
-         (rate < k_collapsed * m_good_rate || rate > k_in_proportion * proportion * m_good_rate);
+         (rate < k_collapsed * m_good_rate || (grown && m_target <= k_most_for_haste));
+}
+
+bool Concurrency::has_fallen(const Sample& last, const Sample& sample) {
+  const bool fallen = rate_between(last, sample) < k_fallen * m_good_rate;
+  m_fallen_looks = fallen ? m_fallen_looks + 1 : 0;
+  return m_fallen_looks >= k_fallen_looks;
 }
 
 std::string Concurrency::back_off(const Sample& sample) {
@@ -104,6 +128,7 @@ std::string Concurrency::back_off(const Sample& sample) {
   m_good = std::max<std::size_t>(m_target / 2, 1);
   m_good_rate = 0;
   m_next_probe = sample.time + m_patience;
+  m_burst_end = sample.time + k_burst;
   m_urgent = true;
   if (m_good == m_target) {
     m_phase = Phase::holding;
@@ -193,6 +218,7 @@ std::string Concurrency::change(const Sample& sample, std::size_t target, Phase 
                                 std::string why) {
   m_changed = sample.time;
   m_window = sample;
+  m_fallen_looks = 0;
   m_phase = phase;
   m_target = target;
   return why;

@@ -51,7 +51,9 @@ class Concurrency {
   [[nodiscard]] std::size_t next_level() const;
   std::string change(const Sample& sample, std::size_t target, Phase phase, std::string why);
   void accept(const Sample& sample, double rate);
-  [[nodiscard]] double rate_since_window(const Sample& sample) const;
+  [[nodiscard]] bool has_fallen(const Sample& last, const Sample& sample);
+  // Bytes a second.
+  [[nodiscard]] static double rate_between(const Sample& begin, const Sample& end);
 
   Limits m_limits;
   std::size_t m_target;
@@ -62,9 +64,11 @@ class Concurrency {
   std::size_t m_bad;       // the smallest number known to be no better; max + 1: none
   bool m_urgent = false;
   bool m_tried_fewer = false;
+  int m_fallen_looks = 0;
   util::SteadyTime m_begun{};
   util::SteadyTime m_changed{};
   util::SteadyTime m_next_probe{};
+  util::SteadyTime m_burst_end{};
   std::chrono::seconds m_patience;
   std::chrono::seconds m_collapse_patience;
   Sample m_window{};  // the beginning of the measurement

@@ -2,9 +2,22 @@
 #include "file_transfer.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace nai::transfer {
+
+namespace {
+
+// A worker waits for a checksum that is at most this far behind. Further behind it stands at what
+// an earlier run left, and whoever waited for that would let the network idle.
+constexpr std::uint64_t k_max_lag_bytes = std::uint64_t{128} << 20U;
+// Nor is there any waiting for one that stands still: the verifiers may be busy with another file.
+constexpr std::chrono::seconds k_patience{2};
+// Room also comes from other files, which tell nobody.
+constexpr std::chrono::milliseconds k_look_again{10};
+
+}  // namespace
 
 FileTransfer::FileTransfer(storage::FileIdentity identity, std::optional<util::ByteRange> portion,
                            BlockPool& pool, Progress& progress)
@@ -20,6 +33,9 @@ FileTransfer::FileTransfer(storage::FileIdentity identity, std::optional<util::B
       m_trail(m_identity) {}
 
 void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop_token& stop) {
+  if (m_open) {
+    return;
+  }
   const std::scoped_lock partial_lock(m_partial_mutex);
   if (m_partial) {
     return;
@@ -32,6 +48,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop
   m_recorded = m_hasher;
   m_trail = volume.trail_in_progress(m_identity, m_hasher.position());
   m_trail.follow(m_hasher);
+  m_open = true;
 }
 
 FileTransfer::Next FileTransfer::begin() {
@@ -64,6 +81,7 @@ FileTransfer::Next FileTransfer::settle() {
     return Next::catch_up;
   }
   m_baton_taken = false;
+  m_moved.notify_all();
   return Next::nothing;
 }
 
@@ -85,7 +103,7 @@ FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t
 }
 
 void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset) {
-  BlockPool::Block spare = m_pool.try_take();
+  BlockPool::Block spare = take_spare(offset);
   if (!spare) {
     return;
   }
@@ -93,6 +111,38 @@ void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64
   if (offset >= m_recorded.position()) {
     m_early.insert_or_assign(offset, EarlyBlock{std::exchange(block, std::move(spare)), length});
   }
+}
+
+// To run ahead of the checksum would only mean to read everything back, and to wait for it at the
+// end. Where reading back asks no disk it is the better way.
+BlockPool::Block FileTransfer::take_spare(std::uint64_t offset) {
+  using Clock = std::chrono::steady_clock;
+  std::unique_lock lock(m_mutex);
+  std::uint64_t seen = m_recorded.position();
+  auto moved = Clock::now();
+  while (true) {
+    BlockPool::Block spare = m_pool.try_take();
+    const std::uint64_t position = m_recorded.position();
+    const bool close_behind = offset > position && offset - position <= k_max_lag_bytes;
+    // Room comes when the checksum has gone through what waits already.
+    const bool will_move = m_baton_taken && !m_early.empty() && position != m_stands_at;
+    if (spare || !close_behind || !will_move || !m_partial->is_direct()) {
+      return spare;
+    }
+    const auto now = Clock::now();
+    moved = position == seen ? moved : now;
+    seen = position;
+    if (now - moved >= k_patience) {
+      m_stands_at = position;
+    }
+    m_moved.wait_for(lock, k_look_again);
+  }
+}
+
+void FileTransfer::record() {
+  const std::scoped_lock lock(m_mutex);
+  m_recorded = m_hasher;
+  m_moved.notify_all();
 }
 
 FileTransfer::EarlyBlock FileTransfer::take_early(std::uint64_t offset) {
@@ -121,19 +171,25 @@ FileTransfer::Next FileTransfer::catch_up(std::span<std::byte> buffer,
       }
       continue;
     }
-    if (const EarlyBlock early = take_early(position); early.block) {
-      hash(early.block.bytes().first(early.length));
-    } else {
-      const std::uint64_t available = std::min(end, next_early()) - position;
-      const auto piece = buffer.first(std::min<std::uint64_t>(buffer.size(), available));
-      m_partial->read(piece, position);
-      m_progress.bytes_read_back += piece.size();
-      hash(piece);
-    }
-    const std::scoped_lock lock(m_mutex);
-    m_recorded = m_hasher;
+    hash_next(end, buffer);
+    record();
   }
+  const std::scoped_lock lock(m_mutex);
+  m_stands_at = m_recorded.position();
   return Next::nothing;
+}
+
+void FileTransfer::hash_next(std::uint64_t end, std::span<std::byte> buffer) {
+  const std::uint64_t position = m_hasher.position();
+  if (const EarlyBlock early = take_early(position); early.block) {
+    hash(early.block.bytes().first(early.length));
+    return;
+  }
+  const std::uint64_t available = std::min(end, next_early()) - position;
+  const auto piece = buffer.first(std::min<std::uint64_t>(buffer.size(), available));
+  m_partial->read(piece, position);
+  m_progress.bytes_read_back += piece.size();
+  hash(piece);
 }
 
 void FileTransfer::hash(std::span<const std::byte> data) {
@@ -148,6 +204,7 @@ void FileTransfer::publish(storage::Volume& volume) {
   const std::scoped_lock lock(m_partial_mutex);
   m_trail.write_to_nothing();
   volume.publish(*m_partial, m_trail);
+  m_open = false;
   m_partial.reset();
 }
 
@@ -155,6 +212,7 @@ void FileTransfer::seal() {
   const std::scoped_lock lock(m_partial_mutex);
   m_trail.write_to_nothing();
   m_partial->seal(m_hasher);
+  m_open = false;
   m_partial.reset();
 }
 

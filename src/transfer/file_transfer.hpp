@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -24,8 +26,8 @@ namespace nai::transfer {
 //
 // The checksum is a baton: at any time at most one thread holds it and moves it forward. A worker
 // whose block begins where the checksum stands hashes that block from memory. A block that came too
-// early stays in memory while there is room for it, and a verifier hashes it in its turn; what
-// there was no room for is read back.
+// early stays in memory while there is room for it, and a verifier hashes it in its turn. While it
+// does, a worker waits for room; what there was no room for otherwise is read back.
 class FileTransfer {
  public:
   // What the thread that was told so has to do next.
@@ -43,8 +45,8 @@ class FileTransfer {
   [[nodiscard]] const storage::FileIdentity& identity() const { return m_identity; }
   [[nodiscard]] bool is_portion() const { return m_is_portion; }
 
-  // Opens the partial file unless it is open. Thread-safe; throws Error.
-  // `stop` ends reading back what an earlier run wrote.
+  // Opens the partial file unless it is open. Thread-safe; waits for no sync(). `stop` ends reading
+  // back what an earlier run wrote. Throws Error.
   void open(storage::Volume& volume, bool journaled, const std::stop_token& stop);
   // What has to be fetched; open() came before.
   [[nodiscard]] std::vector<util::ByteRange> missing() const {
@@ -56,8 +58,8 @@ class FileTransfer {
   [[nodiscard]] Next begin();
 
   // Writes the first `length` bytes of a block to disk, and hashes them if they begin where the
-  // checksum stands. Else it may keep the block and put another one of the pool in its place.
-  // Thread-safe.
+  // checksum stands. Else it may keep the block and put another one of the pool in its place, and
+  // blocks while the checksum is close behind but has no memory for more. Thread-safe.
   [[nodiscard]] Next take_block(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
   // Hashes all that is there, from memory or read back into `buffer` piece by piece. Returns
   // nothing or complete; nothing also when `stop` is requested, and the baton stays taken then.
@@ -82,6 +84,12 @@ class FileTransfer {
   [[nodiscard]] Next settle();
   void hash(std::span<const std::byte> data);
   void keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
+  // A block to put in the place of one that comes too early; empty if it is not to be kept.
+  [[nodiscard]] BlockPool::Block take_spare(std::uint64_t offset);
+  // For the holder of the baton, after each step.
+  void record();
+  // Hashes a step of what is there up to `end`.
+  void hash_next(std::uint64_t end, std::span<std::byte> buffer);
   // A block that came too early.
   struct EarlyBlock {
     BlockPool::Block block;
@@ -100,11 +108,14 @@ class FileTransfer {
   std::shared_ptr<FileProgress> m_shown;
   mutable std::mutex m_mutex;  // guards the members below
   bool m_baton_taken = false;
+  std::optional<std::uint64_t> m_stands_at;     // where nobody waits for the checksum any more
+  std::condition_variable m_moved;              // the checksum, or the baton
   std::map<std::uint64_t, EarlyBlock> m_early;  // by offset
   digest::Hasher m_recorded;     // the checksum at the last point where the baton was passed on
   digest::Hasher m_hasher;       // moved by the holder of the baton only
   storage::DigestTrail m_trail;  // likewise
-  std::mutex m_partial_mutex;    // opening, syncing and publishing exclude each other
+  std::atomic<bool> m_open{false};
+  std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other
   std::unique_ptr<storage::PartialFile> m_partial;
 };
 

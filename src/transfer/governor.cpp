@@ -17,6 +17,8 @@ constexpr auto k_interval = 100ms;
 constexpr int k_straggler_ticks = 30;
 // A request may cost a tenth of its time in latency.
 constexpr double k_transfer_to_latency = 9;
+// The last requests of a run take about this long.
+constexpr double k_tail_seconds = 1;
 
 }  // namespace
 
@@ -77,9 +79,11 @@ void Governor::adapt_connections(const Concurrency::Sample& sample) {
 void Governor::adapt_chunks(double bytes_per_second) {
   const auto connections =
       static_cast<double>(std::max<std::size_t>(m_target.progress.connections, 1));
-  const double worthwhile =
-      k_transfer_to_latency * m_latency_seconds * bytes_per_second / connections;
-  m_target.scheduler.set_min_shared_bytes(static_cast<std::uint64_t>(worthwhile));
+  m_connection_rate = 0.8 * m_connection_rate + 0.2 * bytes_per_second / connections;
+  const double worthwhile = k_transfer_to_latency * m_latency_seconds * m_connection_rate;
+  m_target.scheduler.set_lease_bytes(
+      static_cast<std::uint64_t>(worthwhile),
+      static_cast<std::uint64_t>(k_tail_seconds * m_connection_rate));
 }
 
 void Governor::redial_stragglers() {

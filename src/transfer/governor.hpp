@@ -51,6 +51,7 @@ class Governor {
   Concurrency m_concurrency;
   Stragglers m_stragglers;
   std::atomic<double> m_latency_seconds{0};  // smoothed
+  double m_connection_rate = 0;              // bytes a second of one connection, smoothed
   std::uint64_t m_last_bytes = 0;
   util::SteadyTime m_last_time{};
   std::mutex m_mutex;

@@ -34,7 +34,9 @@ std::optional<Scheduler::Work> Scheduler::next() {
   while (!stop.stop_requested() && m_files_left > 0) {
     const auto now = m_clock.steady_now();
     const bool free = m_stops.size() < m_connections;
-    if (const auto lease = free ? m_queue.next(now) : std::nullopt) {
+    const auto lease = free ? m_queue.next(now) : std::nullopt;
+    stop_emptied();
+    if (lease) {
       return Work{*lease, m_stops[lease->id].get_token()};
     }
     const auto changed = [this, seen = m_changes] { return m_changes != seen; };
@@ -87,9 +89,10 @@ void Scheduler::set_connections(std::size_t connections, bool at_once) {
   changed();
 }
 
-void Scheduler::set_min_shared_bytes(std::uint64_t bytes) {
+void Scheduler::set_lease_bytes(std::uint64_t min_shared, std::uint64_t tail) {
   const std::scoped_lock lock(m_mutex);
-  m_queue.set_min_shared_bytes(bytes);
+  m_queue.set_min_shared_bytes(min_shared);
+  m_queue.set_tail_bytes(tail);
 }
 
 std::vector<ActiveLease> Scheduler::active() const {
@@ -105,6 +108,15 @@ void Scheduler::redial(std::uint64_t lease) {
   const std::scoped_lock lock(m_mutex);
   drop(lease);
   changed();
+}
+
+// The lock is held. A request that nothing is left of would keep its worker until the next byte.
+void Scheduler::stop_emptied() {
+  for (const std::uint64_t lease : m_queue.take_emptied()) {
+    if (const auto found = m_stops.find(lease); found != m_stops.end()) {
+      found->second.request_stop();
+    }
+  }
 }
 
 // The lock is held.

@@ -53,7 +53,7 @@ class Scheduler {
   // at once, the youngest first.
   void set_connections(std::size_t connections, bool at_once);
   // See ChunkQueue.
-  void set_min_shared_bytes(std::uint64_t bytes);
+  void set_lease_bytes(std::uint64_t min_shared, std::uint64_t tail);
   [[nodiscard]] std::vector<ActiveLease> active() const;
   // Takes the rest of a lease from its worker and ends its request: on another connection it may go
   // better. Nothing happens when the lease is over.
@@ -83,6 +83,7 @@ class Scheduler {
 
  private:
   void changed();
+  void stop_emptied();
   void drop(std::uint64_t lease);
 
   http::RetryPolicy m_retry;

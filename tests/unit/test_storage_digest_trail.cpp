@@ -9,6 +9,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <nai/util/error.hpp>
+
 #include "support/temporary_directory.hpp"
 
 namespace {

@@ -124,6 +124,24 @@ TEST_CASE("files that have a worker each are asked for in full chunks") {
   CHECK(queue.next(k_now)->range.length == 64 * k_mib);
 }
 
+TEST_CASE("a long lease on a slow connection is divided when others come to its file") {
+  ChunkQueue queue({.chunk_bytes = 64 * k_mib,
+                    .min_chunk_bytes = k_mib,
+                    .window_bytes = 16 * k_mib,
+                    .workers = 1});
+  queue.add(0, 4000 * k_mib, {{0, 4000 * k_mib}});
+  const auto first = queue.next(k_now);
+  REQUIRE(first);
+  CHECK(first->range.length == 64 * k_mib);
+  CHECK(queue.claim(first->id, 5 * k_mib) == 5 * k_mib);
+  queue.set_workers(8);
+  // At 50 MiB/s it is done soon; at 5 MiB/s it is not.
+  CHECK(queue.next(k_now + std::chrono::milliseconds(100))->range.offset == 64 * k_mib);
+  CHECK(queue.next(k_now + std::chrono::seconds(1))->range == ByteRange{7 * k_mib, 2 * k_mib});
+  CHECK(queue.claim(first->id, 8 * k_mib) == 7 * k_mib);
+  CHECK(queue.take_emptied().empty());
+}
+
 TEST_CASE("an idle worker takes half of what the slowest has left") {
   ChunkQueue queue = queue_for(2);
   queue.add(0, 40 * k_mib, {{0, 40 * k_mib}});
@@ -146,6 +164,59 @@ TEST_CASE("an idle worker takes half of what the slowest has left") {
   CHECK(queue.give_back(slow->id, 22 * k_mib, now) == 0);
   // The quick one is not worth a connection.
   CHECK_FALSE(queue.next(now));
+}
+
+TEST_CASE("what a crawling connection has left is taken as a whole, but each time later") {
+  ChunkQueue queue = queue_for(2);
+  queue.add(0, 2 * k_mib, {{0, 2 * k_mib}});
+  const auto slow = queue.next(k_now);
+  REQUIRE(slow);
+  // A minute and a half to go.
+  CHECK(queue.claim(slow->id, k_mib / 2) == k_mib / 2);
+  const auto now = k_now + std::chrono::seconds(30);
+  const auto rest = queue.next(now);
+  REQUIRE(rest);
+  CHECK(rest->range == ByteRange{k_mib / 2, 3 * k_mib / 2});
+  CHECK(ChunkQueue::patience(*rest) == 2 * ChunkQueue::patience(*slow));
+  CHECK(queue.take_emptied() == std::vector<std::uint64_t>{slow->id});
+  CHECK(queue.take_emptied().empty());
+  CHECK(queue.claim(slow->id, k_mib) == k_mib / 2);
+  // Seven seconds to go: less than the patience with a lease that was taken once.
+  CHECK(queue.claim(rest->id, 3 * k_mib / 2) == 3 * k_mib / 2);
+  CHECK_FALSE(queue.next(now + std::chrono::seconds(14)));
+}
+
+TEST_CASE("a lease that is shortened to what was claimed is told, others are not") {
+  ChunkQueue queue = queue_for(2);
+  queue.add(0, 100 * k_mib, {{0, 100 * k_mib}});
+  const auto first = queue.next(k_now);
+  const auto second = queue.next(k_now);
+  REQUIRE((first && second));
+  CHECK(queue.claim(first->id, first->range.end()) == first->range.end());
+  queue.cut(first->id);
+  CHECK(queue.take_emptied().empty());  // it was done anyway
+  queue.cut(second->id);
+  CHECK(queue.take_emptied() == std::vector<std::uint64_t>{second->id});
+}
+
+TEST_CASE("the last leases take about a second each") {
+  ChunkQueue queue = queue_for(4);
+  queue.set_tail_bytes(3 * k_mib + 5);
+  queue.add(0, 200 * k_mib, {{0, 200 * k_mib}});
+  std::uint64_t last = 0;
+  while (const auto lease = queue.next(k_now)) {
+    last = std::max(lease->range.length, k_mib);
+    CHECK(lease->range.length % k_mib == 0);
+  }
+  CHECK(last <= 3 * k_mib);
+  // A request is not made shorter than its latency allows.
+  queue.set_min_shared_bytes(5 * k_mib);
+  queue.add(1, 100 * k_mib, {{0, 100 * k_mib}});
+  std::map<std::uint64_t, int> lengths;
+  while (const auto lease = queue.next(k_now)) {
+    ++lengths[lease->range.length];
+  }
+  CHECK(lengths[5 * k_mib] > 3);
 }
 
 TEST_CASE("a silent connection loses its lease, but each time later") {

@@ -91,6 +91,47 @@ TEST_CASE("a server that says it is too much is asked for half, and not for more
   CHECK(network.concurrency.target() > 32);
 }
 
+TEST_CASE("refusals of one burst count once, later ones again") {
+  Network network{.rate = [](std::size_t n) { return 20 * k_mb * static_cast<double>(n); }};
+  network.run(10s);
+  REQUIRE(network.concurrency.target() == 64);
+  for (int look = 0; look < 8; ++look) {
+    network.sample.rate_limited += 8;
+    network.run(100ms);
+  }
+  CHECK(network.concurrency.target() == 32);
+  network.run(1s);
+  ++network.sample.rate_limited;
+  network.run(100ms);
+  CHECK(network.concurrency.target() == 16);
+}
+
+TEST_CASE("a collapse is seen before the new connections have settled") {
+  Network network{.rate = [](std::size_t n) {
+    return static_cast<double>(n) * (n > 8 ? 1 * k_mb : 50 * k_mb);
+  }};
+  while (network.concurrency.target() != 16) {
+    network.run(100ms);
+    REQUIRE(network.sample.time < SteadyTime{} + 10s);
+  }
+  network.run(300ms);
+  CHECK(network.concurrency.target() == 8);
+  CHECK(network.concurrency.urgent());
+}
+
+TEST_CASE("the number of many connections grows only after a whole measurement") {
+  Network network{.rate = [](std::size_t n) { return 20 * k_mb * static_cast<double>(n); }};
+  while (network.concurrency.target() != 32) {
+    network.run(100ms);
+    REQUIRE(network.sample.time < SteadyTime{} + 10s);
+  }
+  CHECK(network.sample.time <= SteadyTime{} + 1s + 1300ms);
+  network.run(600ms);
+  CHECK(network.concurrency.target() == 32);
+  network.run(300ms);
+  CHECK(network.concurrency.target() == 64);
+}
+
 TEST_CASE("when the network changes, more connections are tried again") {
   double cap = 1000;
   Network network{

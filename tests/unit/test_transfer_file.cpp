@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "storage/content_file.hpp"
@@ -39,6 +48,12 @@ struct Fixture {
     std::copy_n(reinterpret_cast<const std::byte*>(content.data()) + offset, length,
                 block.bytes().data());
     return file.take_block(block, length, offset);
+  }
+
+  // Where it is not, reading back asks no disk, and nobody waits.
+  [[nodiscard]] bool is_direct() const {
+    return ContentFile::create(directory.path() / "probe", 0, ContentFile::Way::direct)
+        ->is_direct();
   }
 
   Next catch_up() {
@@ -82,6 +97,51 @@ TEST_CASE("blocks that there is no memory for are read back") {
   REQUIRE(f.catch_up() == Next::complete);
   CHECK(f.file.digest() == test::digest_of(f.content));
   CHECK(f.progress.bytes_read_back == f.content.size() - 2 * k_block);
+}
+
+TEST_CASE("what comes early waits for a checksum that moves, and is not read back") {
+  Fixture f(2);
+  CHECK(f.take(1) == Next::nothing);
+  REQUIRE(f.take(0) == Next::catch_up);
+  Next last = Next::nothing;
+  std::jthread early([&] { last = f.take(2); });
+  const Next caught_up = f.catch_up();
+  early.join();
+  last = last == Next::nothing && caught_up == Next::nothing ? f.take(3) : last;
+  CHECK((f.progress.bytes_read_back == 0 || !f.is_direct()));
+}
+
+TEST_CASE("nobody waits for ever for a checksum that stands still") {
+  Fixture f(2);
+  CHECK(f.take(1) == Next::nothing);
+  REQUIRE(f.take(0) == Next::catch_up);
+  CHECK(f.take(2) == Next::nothing);
+  CHECK(f.take(3) == Next::nothing);
+  REQUIRE(f.catch_up() == Next::complete);
+  CHECK(f.file.digest() == test::digest_of(f.content));
+  CHECK(f.progress.bytes_read_back > 0);
+}
+
+TEST_CASE(
+    "a tmpfs is not asked to reserve, but a file that it has no room for is refused at once") {
+  const std::filesystem::path memory = "/dev/shm";
+  struct statfs status {};
+  if (::statfs(memory.c_str(), &status) != 0 || status.f_type != TMPFS_MAGIC ||
+      status.f_blocks == 0) {
+    SKIP("there is no tmpfs here");
+  }
+  const auto path = memory / ("nai-test-" + std::to_string(::getpid()));
+  const auto file = ContentFile::create(path, 1U << 20U, ContentFile::Way::direct);
+  const auto made = file->status();
+  CHECK(std::filesystem::remove(path));
+  CHECK(made.st_size == 1U << 20U);
+  CHECK(made.st_blocks == 0);
+  CHECK_FALSE(file->is_direct());
+  const std::uint64_t too_much =
+      status.f_blocks * static_cast<std::uint64_t>(status.f_bsize) + 4096;
+  CHECK_THROWS_WITH(ContentFile::create(path, too_much, ContentFile::Way::direct),
+                    Catch::Matchers::ContainsSubstring("cannot reserve"));
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("a pool uses memory again, and refuses spare blocks above its limit") {

@@ -9,7 +9,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <span>
 #include <stop_token>
 #include <utility>
@@ -23,6 +22,7 @@
 namespace nai::storage {
 
 class ContentFile;
+class WriteGate;
 
 // A file on its way: content in `<id>.part`, what is known about it in `<id>.journal`, both below
 // hf_cache/work. Several shards may write one file, each a portion of it: the content is shared
@@ -62,6 +62,8 @@ class PartialFile {
 
   // Writes a block and notes it. Thread-safe for disjoint blocks.
   void write(std::span<const std::byte> data, std::uint64_t offset);
+  // Whether blocks go past the page cache, so that reading one back asks the disk.
+  [[nodiscard]] bool is_direct() const;
   // Reads back what write() wrote; throws storage when the file ends early.
   void read(std::span<std::byte> data, std::uint64_t offset) const;
   // Makes everything written before the call durable and notes that, with the checksum's state.
@@ -104,9 +106,9 @@ class PartialFile {
   util::RangeSet m_present;
   std::atomic<std::uint64_t> m_unsynced_bytes{0};
   std::uint64_t m_recorded_position = 0;  // of the checksum, in the journal; used by sync() only
-  // Writers hold it shared. sync() takes it after fdatasync to learn of every write that failed
+  // Writers are inside. After fdatasync sync() waits for them, to learn of every write that failed
   // before that returned.
-  std::shared_mutex m_write_gate;
+  std::unique_ptr<WriteGate> m_write_gate;
   std::atomic<bool> m_failed{false};
   mutable std::mutex m_failure_mutex;  // guards m_failure
   std::exception_ptr m_failure;        // set before m_failed

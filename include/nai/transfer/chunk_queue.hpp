@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <nai/util/byte_range.hpp>
@@ -20,7 +21,7 @@ struct Lease {
   std::size_t file = 0;
   util::ByteRange range;
   int failures = 0;  // attempts in a row that brought nothing
-  int redials = 0;   // times it was taken from a worker that had nothing of it yet
+  int redials = 0;   // times it was taken from a worker that brought nothing, or next to nothing
 };
 
 // A lease that somebody is working on.
@@ -62,9 +63,16 @@ class ChunkQueue {
   // latency.
   void set_min_shared_bytes(std::uint64_t bytes) { m_min_shared_bytes = bytes; }
 
+  // Towards the end of the run no lease is longer than this, if there are more of them: what a
+  // connection brings in about a second. 0: not known.
+  void set_tail_bytes(std::uint64_t bytes) { m_tail_bytes = bytes; }
+
   // A chunk to fetch now; empty when all that is left is in flight or must wait. When nothing else
   // is left it is a part of the active lease that would take longest, if it is worth a connection.
   [[nodiscard]] std::optional<Lease> next(util::SteadyTime now);
+  // The leases that next() and cut() have left nothing of since the last call: their requests are
+  // of no use any more.
+  [[nodiscard]] std::vector<std::uint64_t> take_emptied() { return std::exchange(m_emptied, {}); }
   // How long a worker may go without bringing anything before its lease is given to another: longer
   // each time, so that a slow network is not taken for a dead connection for ever.
   [[nodiscard]] static std::chrono::seconds patience(const Lease& lease);
@@ -104,12 +112,18 @@ class ChunkQueue {
   [[nodiscard]] std::optional<Lease> take_gap();
   [[nodiscard]] Lease take_small();
   [[nodiscard]] Lease take_large(LargeFiles::iterator chosen);
+  [[nodiscard]] bool has_shared_files() const;
+  [[nodiscard]] std::uint64_t shared_length() const;
   [[nodiscard]] std::uint64_t chunk_length(const LargeFile& file, std::uint64_t gap_bytes) const;
   [[nodiscard]] ActiveLease* slowest(util::SteadyTime now);
-  void shorten(ActiveLease& active, std::uint64_t end);
+  void divide_long_leases(util::SteadyTime now);
+  void share(ActiveLease& victim);
+  void shorten(ActiveLease& active, std::uint64_t end, int redials);
 
   ChunkQueueOptions m_options;
   std::uint64_t m_min_shared_bytes = 0;
+  std::uint64_t m_tail_bytes = 0;
+  std::vector<std::uint64_t> m_emptied;
   std::uint64_t m_last_id = 0;
   std::deque<Lease> m_small;
   LargeFiles m_large;
