@@ -221,7 +221,11 @@ NgcProbe NgcFetcher::probe(const NgcFile& file, const std::stop_token& stop) {
     if (const auto probe = probe_of(response)) {
       return *probe;
     }
-    const bool refused = is_api(chain) && http::classify(response) == http::Verdict::fatal;
+    const bool final = http::classify(response) == http::Verdict::fatal;
+    if (response.error && final) {
+      throw ngc_unreachable(m_session, *response.error, chain.current(), attempts.purpose());
+    }
+    const bool refused = is_api(chain) && final;
     if (refused && !(response.status == 401 && attempts.failed() == 0 &&
                      m_session.renew(scope, authorization))) {
       throw ngc_error(m_session, response, body, file.to_string());
@@ -229,10 +233,13 @@ NgcProbe NgcFetcher::probe(const NgcFile& file, const std::stop_token& stop) {
     const std::string cause =
         m_session.without_key(response.error ? response.error->message : ngc_words(response, body));
     if (!attempts.again(response, cause, stop)) {
-      const std::string what =
-          fmt::format("{}: {}: {}", attempts.purpose(), chain.current().display(), cause);
-      throw response.error ? network_error(what + network_advice(*response.error, chain.current()))
-                           : util::Error(util::ErrorKind::temporary, what);
+      throw response.error
+          ? ngc_unreachable(m_session, *response.error, chain.current(), attempts.purpose())
+          : util::Error(
+                util::ErrorKind::temporary,
+                fmt::format("{}: {} does not serve it after {} tries: {}; run it again "
+                            "later",
+                            attempts.purpose(), chain.current().host(), attempts.failed(), cause));
     }
   }
 }

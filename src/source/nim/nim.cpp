@@ -80,6 +80,15 @@ class Nim final : public NimSource {
     m_image = resolve_image(m_registry, m_reference, m_platform, stop);
     m_plan.reference_digest = m_image->reference_digest.to_string();
     m_plan.digest = m_image->digest.to_string();
+    m_plan.platform = m_image->platform.to_string();
+    if (m_image->platform.os != m_platform.os ||
+        m_image->platform.architecture != m_platform.architecture) {
+      m_connection.log.warning(
+          "platform_differs",
+          fmt::format("{} is an image for {} only, and NIM_PLATFORM is {}; its model files are "
+                      "the same",
+                      m_plan.image, m_plan.platform, m_platform.to_string()));
+    }
     return m_plan.digest;
   }
 
@@ -124,7 +133,7 @@ class Nim final : public NimSource {
 
   [[nodiscard]] const NimPlan& plan() const override { return m_plan; }
   [[nodiscard]] KeyState key_state(const std::stop_token& stop) override {
-    return m_session.check_key(stop);
+    return m_session.check_key(NgcSession::scope_of(m_reference.repository), stop);
   }
 
  private:
@@ -172,10 +181,13 @@ class Nim final : public NimSource {
     try {
       return model_manifest(stop);
     } catch (const util::Error& error) {
-      if (asked || error.kind() != util::ErrorKind::content_mismatch) {
+      if (asked || error.kind() == util::ErrorKind::interrupted) {
         throw;
       }
-      m_plan.reason = error.what();
+      // The last line; network failures have the product's own sentence in front.
+      const std::string_view reason = error.what();
+      const auto line_end = reason.rfind('\n');
+      m_plan.reason = reason.substr(line_end == std::string_view::npos ? 0 : line_end + 1);
       return std::nullopt;
     }
   }
