@@ -138,14 +138,24 @@ clock_jumps() {
 }
 
 # The host takes the power from the server, and boots it again with the same disk. What the server
-# had not written yet is sent again by the client's kernel.
+# had not written yet is sent again by the client's kernel. With v4 that may have lost what it had open
+# when it comes back too late, and says EIO: the next run goes on then.
 server_power_cut() {
+  local status
   start_registry 6M
   job "$1" &
   wait_for_served 8000000
   echo cut >/mnt/result/cut
   wait $!
-  expect_status $? 0
+  status=$?
+  expect_status $status 0 6
   [ ! -e /mnt/result/cut ] || complain "the power was not cut"
+  expect_right "$1"
+  if [ $status = 6 ]; then
+    say "  $(tail -n 2 "$log" | head -n 1)"
+    job "$1"
+    expect_status $? 0
+    [ "$(served)" -le 28000000 ] || complain "$(served) bytes were served for 24 MB"
+  fi
   expect_right "$1" complete
 }
