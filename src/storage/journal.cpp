@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "discarded.hpp"
+
 #include <nai/util/error.hpp>
 #include <nai/util/json.hpp>
 #include <nai/util/text.hpp>
@@ -174,6 +176,13 @@ class Replay {
 };
 
 }  // namespace
+
+void tell_discarded(const std::string& path, const std::string& reason, util::Log& log) {
+  log.warning("checkpoint_discarded",
+              fmt::format("discarding the checkpoint of {}: {}; the file is fetched from the start",
+                          path, reason),
+              {{"path", path}, {"reason", reason}});
+}
 
 Journal::Loaded parse_journal(std::string_view text, const FileIdentity& file) {
   Journal::Loaded loaded;

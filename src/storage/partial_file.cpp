@@ -12,6 +12,7 @@
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
 #include "content_file.hpp"
+#include "discarded.hpp"
 #include "model_directory.hpp"
 #include "write_gate.hpp"
 
@@ -99,11 +100,7 @@ bool PartialFile::restore(util::Log& log) {
   }
   if (!loaded.content || !existing) {
     if (!loaded.discarded.empty()) {
-      log.warning(
-          "checkpoint_discarded",
-          fmt::format("discarding the checkpoint of {}: {}; the file is fetched from the start",
-                      m_file.path, loaded.discarded),
-          {{"path", m_file.path}, {"reason", loaded.discarded}});
+      tell_discarded(m_file.path, loaded.discarded, log);
     }
     return false;
   }

@@ -2,13 +2,16 @@
 // Of Volume: what is removed because nobody works on it any more.
 #include <unistd.h>
 
+#include <map>
 #include <set>
 #include <string>
-#include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "discarded.hpp"
+
+#include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
 
 namespace nai::storage {
@@ -17,18 +20,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The name without what a shard or an ending adds: that of the file which is worked on.
-std::string subject_of(const fs::path& name) {
-  const std::string text = name.filename().string();
-  for (const std::string_view ending : {".part", ".journal", ".found"}) {
-    const auto at = text.rfind(ending);
-    const auto end = at == std::string::npos ? at : at + ending.size();
-    if (end == text.size() || (end != std::string::npos && text[end] == '.')) {
-      return text.substr(0, at);
-    }
+// The name without its ending, and that of a shard: that of the file which is worked on. Empty for
+// other names.
+std::string subject_of(const fs::path& path) {
+  fs::path name = path.filename();
+  const std::string shard = name.extension().string();
+  if (shard.size() > 1 && shard.find_first_not_of("0123456789", 1) == std::string::npos) {
+    name = name.stem();
   }
-  return {};
+  const auto ending = name.extension();
+  return ending == ".part" || ending == ".journal" || ending == ".found" ? name.stem().string()
+                                                                         : std::string();
 }
+
+// The same without the checksum: all work on files of that path.
+std::string place_of(const std::string& subject) { return subject.substr(0, subject.rfind('.')); }
 
 // What a process that died while it replaced a file left behind.
 bool is_draft(const fs::path& name) { return name.extension() == ".tmp"; }
@@ -61,8 +67,11 @@ std::vector<fs::path> contents_of(const fs::path& directory) {
 
 void Volume::remove_stale_work(const std::vector<FileIdentity>& files) {
   std::set<std::string> wanted;
+  std::map<std::string, const FileIdentity*> by_place;
   for (const FileIdentity& file : files) {
-    wanted.insert(subject_of(m_layout.partial(file.path, file.digest)));
+    const auto subject = subject_of(m_layout.partial(file.path, file.digest));
+    wanted.insert(subject);
+    by_place.emplace(place_of(subject), &file);
   }
   const bool alone = !m_layout.shard();  // else drafts may be another pod's, which lives
   std::vector<fs::path> stale;
@@ -81,6 +90,11 @@ void Volume::remove_stale_work(const std::vector<FileIdentity>& files) {
   }
   for (const fs::path& path : stale) {
     require_lease();
+    const auto file = by_place.find(place_of(subject_of(path)));
+    if (path.extension() == ".journal" && file != by_place.end()) {
+      const auto loaded = Journal::load(path, *file->second);
+      tell_discarded(file->second->path, loaded.discarded, m_log);
+    }
     m_log.debug("stale_work_removed",
                 fmt::format("removing {}, which is of no use any more", path.string()));
     static_cast<void>(::unlink(path.c_str()));

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -327,9 +328,14 @@ TEST_CASE("nim: servers that repeat tokens and encoded keys do not bring them ou
   options.key = k_key;
   mock::NimService service(options);
   service.add(nim_image(manifest_v1()));
+  std::atomic<bool> has_token = false;
   service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
     if (info.target.find("/proxy_auth") != std::string::npos) {
+      has_token = true;
       return {.answer = mock::json_response(200, R"({"token": ")" + token + "\"}")};
+    }
+    if (!has_token) {
+      return {};  // which tells where to ask for one
     }
     return {.answer = mock::text_response(
                 503, "Bearer " + token + ", Basic " + encoded + ", key " + k_key, "text/plain")};

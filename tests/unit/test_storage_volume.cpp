@@ -127,6 +127,20 @@ TEST_CASE("a run that loses the volume while it cleans up leaves the rest to who
   CHECK_FALSE(std::filesystem::exists(f.layout.hf_cache()));
 }
 
+TEST_CASE("names that look like those of work are not mistaken for it") {
+  Fixture f;
+  const std::string content = test::content_of(k_size);
+  std::vector<FileIdentity> files;
+  for (const char* path : {"a.part.bin", "b.journal.7", "c.found", "d.tmp", "e"}) {
+    files.push_back(Fixture::file(path, content));
+    static_cast<void>(f.written(files.back(), content));
+    test::write_file(f.layout.portion_journal(path, files.back().digest), "");
+  }
+  f.volume.remove_stale_work(files);
+  const auto left = std::filesystem::directory_iterator(f.layout.work());
+  CHECK(std::distance(begin(left), end(left)) == 15);
+}
+
 TEST_CASE(
     "work on a file of another revision has a name of its own, and goes when nobody needs it") {
   Fixture f;
@@ -149,6 +163,8 @@ TEST_CASE(
   std::sort(left.begin(), left.end());
   CHECK(left == std::vector<std::string>{"", ".journal", ".part"});
   CHECK_FALSE(std::filesystem::exists(f.layout.state() / "record.json.1-0123.tmp"));
+  CHECK(f.log.count("checkpoint_discarded") == 1);
+  CHECK(f.log.message("checkpoint_discarded").find("it is for other content") != std::string::npos);
 
   // The late writer reaches neither the file nor its place.
   late->write(std::as_bytes(std::span(before)).first(100), 0);
