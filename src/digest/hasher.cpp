@@ -34,31 +34,11 @@ void init(SHA_CTX& state) { SHA1_Init(&state); }
 void init(Blake3& state) { state = {}; }
 void init(SizeCounter& state) { state = {}; }
 
-// A block that was just written or read back is no longer in the processor's cache, and SHA is too
-// long a chain of dependent steps for it to look ahead far enough by itself.
-constexpr std::size_t k_piece_bytes = 2048;
-constexpr std::size_t k_ahead_bytes = 4096;
-constexpr std::size_t k_cache_line = 64;
-
-// Calls `update` for piece after piece while the memory ahead is on its way.
-template <typename Update>
-void for_each_piece(std::span<const std::byte> data, const Update& update) {
-  while (!data.empty()) {
-    const auto piece = data.first(std::min(data.size(), k_piece_bytes));
-    const std::size_t end = std::min(data.size(), k_ahead_bytes + k_piece_bytes);
-    for (std::size_t at = k_ahead_bytes; at < end; at += k_cache_line) {
-      __builtin_prefetch(&data[at]);
-    }
-    update(piece);
-    data = data.subspan(piece.size());
-  }
-}
-
 void update_with(SHA256_CTX& state, std::span<const std::byte> data) {
-  for_each_piece(data, [&](auto piece) { SHA256_Update(&state, piece.data(), piece.size()); });
+  SHA256_Update(&state, data.data(), data.size());
 }
 void update_with(SHA_CTX& state, std::span<const std::byte> data) {
-  for_each_piece(data, [&](auto piece) { SHA1_Update(&state, piece.data(), piece.size()); });
+  SHA1_Update(&state, data.data(), data.size());
 }
 void update_with(Blake3& state, std::span<const std::byte> data) { state.update(data); }
 void update_with(SizeCounter& state, std::span<const std::byte> data) {

@@ -17,6 +17,8 @@ constexpr auto k_interval = 100ms;
 constexpr int k_straggler_ticks = 30;
 // A request may cost a tenth of its time in latency.
 constexpr double k_transfer_to_latency = 9;
+// How fast the shortest latency seen is forgotten, a request.
+constexpr double k_forgetting = 1.01;
 // The last requests of a run take about this long.
 constexpr double k_tail_seconds = 1;
 
@@ -30,7 +32,8 @@ Governor::Governor(Target target, Concurrency::Limits limits, bool adaptive)
 
 void Governor::note_latency(std::chrono::duration<double> latency) {
   const double before = m_latency_seconds;
-  m_latency_seconds = before == 0 ? latency.count() : 0.9 * before + 0.1 * latency.count();
+  m_latency_seconds =
+      before == 0 ? latency.count() : std::min(latency.count(), k_forgetting * before);
 }
 
 void Governor::run(const std::stop_token& stop) {

@@ -50,8 +50,10 @@ class Governor {
   bool m_adaptive;
   Concurrency m_concurrency;
   Stragglers m_stragglers;
-  std::atomic<double> m_latency_seconds{0};  // smoothed
-  double m_connection_rate = 0;              // bytes a second of one connection, smoothed
+  // The shortest of late: what comes on top of it is time in which this machine had other things to
+  // do, and does not make longer requests worthwhile.
+  std::atomic<double> m_latency_seconds{0};
+  double m_connection_rate = 0;  // bytes a second of one connection, smoothed
   std::uint64_t m_last_bytes = 0;
   util::SteadyTime m_last_time{};
   std::mutex m_mutex;
