@@ -81,9 +81,10 @@ bool is_attestation(const json& entry) {
 
 // What an object, such as a configuration, says of a platform.
 Platform platform_in(const json& object) {
-  return {.os = util::string_member(object, "os").value_or(""),
-          .architecture = util::string_member(object, "architecture").value_or(""),
-          .variant = util::string_member(object, "variant").value_or("")};
+  const auto text = [&](const char* name) {
+    return util::printable(util::string_member(object, name).value_or(""), 60);
+  };
+  return {.os = text("os"), .architecture = text("architecture"), .variant = text("variant")};
 }
 
 Platform platform_of(const json& entry) {
