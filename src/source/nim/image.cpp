@@ -182,10 +182,10 @@ Image resolve_image(RegistryClient& registry, const ImageReference& reference,
   const json settings =
       parse(reference, registry.get_blob(config_blob, k_max_config_bytes, stop), "configuration");
 
-  Platform own = platform_in(settings);
+  const Platform own = platform_in(settings);
   Image image{.reference_digest = named,
               .digest = manifest.digest,
-              .platform = own.os.empty() || own.architecture.empty() ? platform : std::move(own),
+              .platform = own.os.empty() || own.architecture.empty() ? platform : own,
               .layers = {},
               .labels = {},
               .environment = {}};

@@ -53,6 +53,24 @@ std::string escaped(const std::string& path) {
 // The first line of a kept manifest tells where it was found.
 constexpr std::string_view k_origin_mark = "# found: ";
 
+// What the program says to do in general is about tokens and repositories of the Hub.
+template <typename Work>
+auto advised(const Work& work) {
+  try {
+    return work();
+  } catch (const util::Error& error) {
+    if (error.advice().empty() && error.kind() == util::ErrorKind::unauthorized) {
+      throw error.with_advice(
+          "nai-model-processor check, started in the Job's place, tries the key, the image and "
+          "each host by itself.");
+    }
+    if (error.advice().empty() && error.kind() == util::ErrorKind::not_found) {
+      throw error.with_advice("Compare REPO_ID with the NGC catalog, or with what the mirror has.");
+    }
+    throw;
+  }
+}
+
 class Nim final : public NimSource {
  public:
   Nim(NimOptions options, http::Client& client, util::Clock& clock, util::Log& log,
@@ -96,25 +114,6 @@ class Nim final : public NimSource {
   }
 
  private:
-  // What the program says to do in general is about tokens and repositories of the Hub.
-  template <typename Work>
-  static auto advised(const Work& work) {
-    try {
-      return work();
-    } catch (const util::Error& error) {
-      if (error.advice().empty() && error.kind() == util::ErrorKind::unauthorized) {
-        throw error.with_advice(
-            "nai-model-processor check, started in the Job's place, tries the key, the image and "
-            "each host by itself.");
-      }
-      if (error.advice().empty() && error.kind() == util::ErrorKind::not_found) {
-        throw error.with_advice(
-            "Compare REPO_ID with the NGC catalog, or with what the mirror has.");
-      }
-      throw;
-    }
-  }
-
   std::string find_image(const std::stop_token& stop) {
     m_stop = stop;
     m_image = resolve_image(m_registry, m_reference, m_platform, stop);
