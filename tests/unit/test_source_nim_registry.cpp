@@ -7,6 +7,7 @@
 #include <nai/util/error.hpp>
 
 #include <source/nim/manifest_finder.hpp>
+#include <source/nim/registry_error.hpp>
 
 #include "support/mock/nim_content.hpp"
 #include "support/nim_registry.hpp"
@@ -203,4 +204,24 @@ TEST_CASE("a layer that came damaged is read again, one that was made so is not"
   CHECK_THAT(failing(made, test::sha256_of(made)),
              ContainsSubstring("1 layer 1 of 1, as reg.example (Request ID: request-17) sent it: a "
                                "layer is no tar archive"));
+}
+
+TEST_CASE("a mirror that refuses the key of NGC is not asked about at NGC") {
+  NimRegistry registry([](const http::Request&) { return answer(404); });
+  const auto ngc = http::Url::parse("https://api.ngc.nvidia.com").value();
+  NgcSession session(registry.connection, {ngc, ngc}, "nvapi-x");
+  const std::stop_token stop;
+  for (const auto& [status, words] :
+       {std::pair<int, std::string>{403,
+                                    "reg.example refuses the NGC key, or has no such image; a "
+                                    "mirror with users of its own wants REGISTRY_USERNAME"},
+        {404, "the image has no version of the tag 1"},
+        {418, "does not answer as a registry does: 418"}}) {
+    http::Response response;
+    response.status = status;
+    const auto error = registry_error({.url = registry.image.registry, .response = response}, 1,
+                                      {.image = registry.image, .session = &session, .stop = stop});
+    CHECK_THAT(error.what(), ContainsSubstring(words));
+  }
+  CHECK(registry.client.requests().empty());
 }

@@ -81,9 +81,10 @@ bool is_attestation(const json& entry) {
 
 // What an object, such as a configuration, says of a platform.
 Platform platform_in(const json& object) {
-  return {.os = util::string_member(object, "os").value_or(""),
-          .architecture = util::string_member(object, "architecture").value_or(""),
-          .variant = util::string_member(object, "variant").value_or("")};
+  const auto text = [&](const char* name) {
+    return util::printable(util::string_member(object, name).value_or(""), 60);
+  };
+  return {.os = text("os"), .architecture = text("architecture"), .variant = text("variant")};
 }
 
 Platform platform_of(const json& entry) {
@@ -181,10 +182,10 @@ Image resolve_image(RegistryClient& registry, const ImageReference& reference,
   const json settings =
       parse(reference, registry.get_blob(config_blob, k_max_config_bytes, stop), "configuration");
 
-  Platform own = platform_in(settings);
+  const Platform own = platform_in(settings);
   Image image{.reference_digest = named,
               .digest = manifest.digest,
-              .platform = own.os.empty() || own.architecture.empty() ? platform : std::move(own),
+              .platform = own.os.empty() || own.architecture.empty() ? platform : own,
               .layers = {},
               .labels = {},
               .environment = {}};

@@ -145,7 +145,7 @@ LayerFacts LayerScan::finish() {
                                   m_hasher.digest().to_string()));
   }
   if (m_problem) {
-    throw *m_problem;
+    throw util::Error(m_problem->kind(), m_problem->what());
   }
   m_facts.verified = complete;
   return std::move(m_facts);

@@ -26,7 +26,8 @@ struct Answer {
   http::Url url;  // that answered in the end
   http::Response response;
   std::string body;
-  nlohmann::json json;  // of a success that is JSON
+  nlohmann::json json = {};  // of a success that is JSON
+  std::string problem = {};  // why a redirect was not followed
 
   [[nodiscard]] bool ok() const { return response.status == 200; }
   // The organisation's rules want a context that a key does not have; NGC spells it so. Its
@@ -69,8 +70,9 @@ class Caller {
         return answer;
       }
       const std::string cause =
-          m_session.without_key(answer.response.error ? answer.response.error->message
-                                                      : ngc_words(answer.response, answer.body));
+          m_session.without_key(answer.response.error    ? answer.response.error->message
+                                : answer.problem.empty() ? ngc_words(answer.response, answer.body)
+                                                         : answer.problem);
       if (!attempts.again(answer.response, cause, m_stop)) {
         throw answer.response.error
             ? ngc_unreachable(m_session, *answer.response.error, answer.url, attempts.purpose())
@@ -99,7 +101,7 @@ class Caller {
       Answer answer{.url = chain.current(),
                     .response = std::move(text.response),
                     .body = std::move(text.body),
-                    .json = {}};
+                    .problem = chain.problem()};
       if (answer.ok()) {
         answer.json = util::parse_json(answer.body).value_or(nlohmann::json());
       }

@@ -190,7 +190,9 @@ void NgcFetcher::check_refusal(Trip& trip, const http::Response& response, std::
   if (!is_api(trip.chain) || !fresh || http::classify(response) != http::Verdict::fatal) {
     return;
   }
-  if (response.status == 401 && m_session.renew(trip.file.version.scope(), trip.authorization)) {
+  // The probe was let in by the same key: a refusal now may pass, and the next run tells if not.
+  if (response.status == 401) {
+    static_cast<void>(m_session.renew(trip.file.version.scope(), trip.authorization));
     return;
   }
   throw ngc_error(m_session, response, body, trip.file.to_string());
@@ -231,7 +233,9 @@ NgcProbe NgcFetcher::probe(const NgcFile& file, const std::stop_token& stop) {
       throw ngc_error(m_session, response, body, file.to_string());
     }
     const std::string cause =
-        m_session.without_key(response.error ? response.error->message : ngc_words(response, body));
+        m_session.without_key(response.error            ? response.error->message
+                              : chain.problem().empty() ? ngc_words(response, body)
+                                                        : chain.problem());
     if (!attempts.again(response, cause, stop)) {
       throw response.error
           ? ngc_unreachable(m_session, *response.error, chain.current(), attempts.purpose())

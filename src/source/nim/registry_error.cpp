@@ -71,7 +71,8 @@ class Explanation {
       case 451:
         return make(ErrorKind::unauthorized,
                     "NVIDIA does not provide this image in the region that this cluster's "
-                    "internet address belongs to, or to the key's organisation");
+                    "internet address belongs to, or to the key's organisation; choose another "
+                    "image, or ask NVIDIA");
       default:
         return other();
     }
@@ -100,12 +101,11 @@ class Explanation {
     const auto& error = *m_answer.response.error;
     if (m_answer.left_registry) {
       return network_error(fmt::format(
-          "{}: {} answers, but {}, where it keeps the content of images, cannot be reached{}: {}; "
-          "{}",
+          "{}: {} answers, but {}, where it keeps the content of images, cannot be reached{}: {}{}",
           m_image, m_host, m_answer.url.host(), m_tries, m_words,
           error.failure == http::TransportFailure::tls_untrusted
               ? ""
-              : fmt::format("let the cluster reach {} port {} too, directly or through a proxy "
+              : fmt::format("; let the cluster reach {} port {} too, directly or through a proxy "
                             "named in HTTPS_PROXY",
                             m_answer.url.host(), m_answer.url.port())));
     }
@@ -115,15 +115,20 @@ class Explanation {
   }
 
   [[nodiscard]] util::Error content_refused() const {
-    return {ErrorKind::temporary, fmt::format("{}: {} refuses its own signed addresses{}: {}",
-                                              m_image, m_answer.url.host(), m_tries, m_words)};
+    return {
+        ErrorKind::temporary,
+        fmt::format("{}: {} refuses its own signed addresses{}: {}; run it again later, or look "
+                    "for a proxy that changes requests",
+                    m_image, m_answer.url.host(), m_tries, m_words)};
   }
 
   // The credentials were held back, or the registry did not say what it wants: nothing is known of
   // the key.
   [[nodiscard]] util::Error not_authenticated() const {
     return make(ErrorKind::unauthorized,
-                fmt::format("{} asks for credentials in a way that cannot be followed", m_host));
+                fmt::format("{} asks for credentials in a way that cannot be followed; check the "
+                            "host in REPO_ID",
+                            m_host));
   }
 
   // 401 and 403 say the same for a bad key, for missing access and for an image that is not there.
@@ -144,9 +149,22 @@ class Explanation {
     return key_refused();
   }
 
+  // Its own registry, of whose images NGC knows; a mirror has other names for them.
+  [[nodiscard]] bool is_ngc() const {
+    const std::string& host = m_context.image.registry.host();
+    return host == "nvcr.io" || host == m_context.session->endpoints().api.host();
+  }
+
   // What NGC says of the key and of the image tells which of the three it is.
   [[nodiscard]] util::Error key_refused() const {
     NgcSession& session = *m_context.session;
+    if (!is_ngc()) {
+      return make(
+          ErrorKind::unauthorized,
+          fmt::format("{} refuses the NGC key, or has no such image; a mirror with users of "
+                      "its own wants REGISTRY_USERNAME and REGISTRY_PASSWORD",
+                      m_host));
+    }
     const std::string& repository = m_context.image.repository;
     const KeyState key = session.check_key(NgcSession::scope_of(repository), m_context.stop);
     if (key == KeyState::invalid) {
@@ -180,10 +198,12 @@ class Explanation {
 
   [[nodiscard]] util::Error not_found() const {
     if (m_answer.url.path().find("/blobs/") != std::string::npos) {
-      return make(ErrorKind::not_found, "the registry lacks a part of this image");
+      return make(
+          ErrorKind::not_found,
+          "the registry lacks a part of this image; choose another tag, or ask who runs it");
     }
     ImageFacts facts;
-    if (m_context.session != nullptr) {
+    if (m_context.session != nullptr && is_ngc()) {
       facts = m_context.session->image_facts(m_context.image.repository, m_context.stop);
     }
     const bool unknown_name = m_answer.body.find("NAME_UNKNOWN") != std::string::npos;
@@ -208,8 +228,11 @@ class Explanation {
                 fmt::format("{}: {} is out of order{}: {}; run it again later", m_image,
                             m_answer.url.host(), m_tries, m_words)};
       default:
-        return {ErrorKind::temporary, fmt::format("{}: {} does not answer as a registry does{}: {}",
-                                                  m_image, m_answer.url.host(), m_tries, m_words)};
+        return {ErrorKind::temporary,
+                fmt::format(
+                    "{}: {} does not answer as a registry does{}: {}; check the host in REPO_ID, "
+                    "and the proxy variables",
+                    m_image, m_answer.url.host(), m_tries, m_words)};
     }
   }
 
