@@ -63,7 +63,7 @@ set(curl_options
   -DCURL_DISABLE_WEBSOCKETS=ON
 )
 
-nai_deps_directory(curl_prefix curl "${curl_source}" "${curl_options}" "${OPENSSL_VERSION}")
+nai_deps_directory(curl_prefix curl "${curl_source}" "${curl_options}" "${OPENSSL_VERSION}" 2)
 set(curl_archive "${curl_prefix}/lib/libcurl.a")
 
 if(NOT EXISTS "${curl_prefix}/.complete")
@@ -75,6 +75,9 @@ if(NOT EXISTS "${curl_prefix}/.complete")
   nai_run("${curl_log}" "${CMAKE_COMMAND}" -S "${curl_source}" -B "${curl_build}"
     -G "${CMAKE_GENERATOR}"
     "-DCMAKE_C_COMPILER=${CMAKE_C_COMPILER}"
+    # The same library wherever it is built.
+    "-DCMAKE_C_FLAGS=-ffile-prefix-map=${curl_source}=curl"
+    "-DCMAKE_TOOLCHAIN_FILE=${CMAKE_TOOLCHAIN_FILE}"
     "-DCMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER}"
     "-DCMAKE_INSTALL_PREFIX=${curl_prefix}"
     -DCMAKE_INSTALL_LIBDIR=lib

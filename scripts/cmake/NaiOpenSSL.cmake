@@ -22,7 +22,7 @@ set(openssl_options
   -fPIC -O2
 )
 
-nai_deps_directory(openssl_prefix openssl "${openssl_source}" "${openssl_options}")
+nai_deps_directory(openssl_prefix openssl "${openssl_source}" "${openssl_options}" 2)
 
 if(NOT EXISTS "${openssl_prefix}/.complete")
   message(STATUS "Building OpenSSL (once a checkout; a minute or two)")
@@ -33,13 +33,21 @@ if(NOT EXISTS "${openssl_prefix}/.complete")
   cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
   set(openssl_compiler ${CMAKE_C_COMPILER_LAUNCHER} ${CMAKE_C_COMPILER})
   list(JOIN openssl_compiler " " openssl_compiler)
-  # No configuration or certificate is ever looked for below this directory.
+  # No configuration or certificate is ever looked for below this directory. It, the compiler and
+  # the time become part of the library, so they are the same whoever builds it and where.
   nai_run("${openssl_log}" WORKING_DIRECTORY "${openssl_build}"
-    "${CMAKE_COMMAND}" -E env "CC=${openssl_compiler}" "AR=${CMAKE_AR}" "RANLIB=${CMAKE_RANLIB}"
+    "${CMAKE_COMMAND}" -E env "CC=${CMAKE_C_COMPILER}" "AR=${CMAKE_AR}" "RANLIB=${CMAKE_RANLIB}"
     "${openssl_source}/Configure" "linux-${CMAKE_SYSTEM_PROCESSOR}"
-    "--prefix=${openssl_prefix}" --libdir=lib --openssldir=/nonexistent ${openssl_options})
-  nai_run("${openssl_log}" WORKING_DIRECTORY "${openssl_build}" make "-j${cores}" build_libs)
-  nai_run("${openssl_log}" WORKING_DIRECTORY "${openssl_build}" make install_dev)
+    --prefix=/nonexistent --libdir=lib --openssldir=/nonexistent ${openssl_options})
+  nai_run("${openssl_log}" WORKING_DIRECTORY "${openssl_build}"
+    "${CMAKE_COMMAND}" -E env SOURCE_DATE_EPOCH=0 make crypto/buildinf.h)
+  nai_run("${openssl_log}" WORKING_DIRECTORY "${openssl_build}"
+    make "-j${cores}" "CC=${openssl_compiler}" build_libs)
+  nai_run("${openssl_log}" WORKING_DIRECTORY "${openssl_build}"
+    make "DESTDIR=${openssl_prefix}" install_dev)
+  foreach(part IN ITEMS include lib)
+    file(RENAME "${openssl_prefix}/nonexistent/${part}" "${openssl_prefix}/${part}")
+  endforeach()
   file(REMOVE_RECURSE "${openssl_build}")
   file(TOUCH "${openssl_prefix}/.complete")
 endif()

@@ -124,6 +124,11 @@ spec:
           containerName: process-model-container
           operator: In
           values: [130, 143]
+      - action: Count
+        onExitCodes:
+          containerName: process-model-container
+          operator: In
+          values: [1, 6, 8, 75]
   template:
     spec:
       restartPolicy: Never

@@ -2,7 +2,8 @@
 //
 // Renders each kustomization with kubectl and judges what comes out; then spoils it, mistake by
 // mistake, and wants each to be found.
-// usage: node check.mjs REPOSITORY KUBECTL
+// usage: node check.mjs REPOSITORY KUBECTL RESOLVED
+//   RESOLVED: a directory of manifests that the program itself printed
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ import { restrictedComplaints } from "./pod_security.mjs";
 import { readProgram } from "./program.mjs";
 import { schemaComplaints } from "./schema.mjs";
 
-const [repository, kubectl] = process.argv.slice(2);
+const [repository, kubectl, resolved] = process.argv.slice(2);
 const manifests = join(repository, "docker/kubernetes");
 const program = readProgram(repository);
 
@@ -28,17 +29,16 @@ function parse(text) {
 const render = (directory) =>
   parse(execFileSync(kubectl, ["kustomize", join(manifests, directory)], { encoding: "utf8" }));
 
-// hardened: whether the Jobs must be.
-async function complaintsOf(objects, { hardened }) {
+// hardened, restricted: whether the Jobs must be.
+async function complaintsOf(objects, { hardened, restricted = hardened }) {
   const complaints = [];
   for (const object of objects) {
     const found = await schemaComplaints(object);
     // The rules below rely on what the schema promises.
     if (found.length === 0 && object.kind === "Job") {
       found.push(...jobComplaints(object, objects, program));
-      if (hardened) {
-        found.push(...restrictedComplaints(object.spec.template.spec), ...hardenedComplaints(object, objects));
-      }
+      if (restricted) found.push(...restrictedComplaints(object.spec.template.spec));
+      if (hardened) found.push(...hardenedComplaints(object, objects));
     }
     complaints.push(...found.map((text) => `${object.kind} ${object.metadata?.name}: ${text}`));
   }
@@ -67,6 +67,13 @@ for (const directory of ["base", ...listed("overlays")]) {
   const hardened = directory !== "base";
   const objects = render(directory);
   report(`${directory}: ${objects.map(({ kind }) => kind).join(", ")}`, await complaintsOf(objects, { hardened }));
+}
+for (const name of readdirSync(resolved)) {
+  const objects = parse(readFileSync(join(resolved, name), "utf8"));
+  report(
+    `resolve --kubernetes, ${name}: ${objects.map(({ kind }) => kind).join(", ")}`,
+    await complaintsOf(objects, { restricted: true }),
+  );
 }
 const secret = parse(readFileSync(join(manifests, "secret.yaml"), "utf8"));
 report("secret.yaml", await complaintsOf(secret, {}));
