@@ -56,15 +56,6 @@ transfer::Options transfer_options(const Config& config) {
   return limit ? transfer::within_memory(config.transfer, *limit) : config.transfer;
 }
 
-std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest) {
-  std::vector<storage::FileIdentity> files;
-  files.reserve(manifest.artifacts.size());
-  for (const auto& artifact : manifest.artifacts) {
-    files.push_back({artifact.path, artifact.size, artifact.digest});
-  }
-  return files;
-}
-
 RunIdentity this_run(const Config& config, const std::string& revision, const util::Clock& clock) {
   return {.repository = config.repository,
           .revision = revision,

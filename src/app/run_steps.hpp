@@ -25,8 +25,6 @@ void announce_start(const Config& config, const std::string& revision, Console& 
 void tell_found(const transfer::Progress& progress, Console& console);
 // As configured, and within the memory that the container may use.
 [[nodiscard]] transfer::Options transfer_options(const Config& config);
-// What the volume knows files by.
-[[nodiscard]] std::vector<storage::FileIdentity> identities_of(const source::Manifest& manifest);
 // This process, for those who watch it.
 [[nodiscard]] RunIdentity this_run(const Config& config, const std::string& revision,
                                    const util::Clock& clock);

@@ -70,7 +70,7 @@ void Volume::join_portions(const std::vector<FileIdentity>& files) const {
   for (const FileIdentity& file : files) {
     const auto whole = m_layout.journal(file.path, file.digest);
     if (const auto found = journals.find(whole.filename().string()); found != journals.end()) {
-      join(whole, found->second, file, is_there(m_layout.partial(file.path), file));
+      join(whole, found->second, file, is_there(m_layout.partial(file.path, file.digest), file));
     }
   }
 }

@@ -256,7 +256,7 @@ TEST_CASE("Portions whose file is gone are not joined, whoever made it anew") {
     f.write(*front, {0, k_half});
     front->seal(f.hashed(k_half));
   }
-  std::filesystem::remove(f.layout.partial(f.file.path));
+  std::filesystem::remove(f.layout.partial(f.file.path, f.file.digest));
   Volume volume(f.directory.path(), f.log);
   volume.join_portions({f.file});
   const auto rest = f.open(1, {k_half, k_size - k_half});  // makes it
