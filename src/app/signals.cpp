@@ -94,8 +94,7 @@ void SignalWatch::take_signal() {
   const int signal = static_cast<int>(information.ssi_signo);
   int none = 0;
   if (m_received.compare_exchange_strong(none, signal)) {
-    m_console.info("stopping",
-                   fmt::format("received {}: saving the state and stopping", name(signal)));
+    m_console.info("stopping", fmt::format("received {}: {}", name(signal), m_options.stopping));
     m_options.stop.request_stop();
   } else {
     m_console.info("stopping", fmt::format("received {} again: already stopping", name(signal)));

@@ -202,7 +202,7 @@ void Verify::check_record_fits(const storage::Record& record) const {
 }
 
 Expectation Verify::from_source() {
-  const auto client = make_client(m_config);
+  const auto client = make_client(m_config, m_console);
   if (m_config.provider == Provider::nim) {
     NoStore store;
     return listed_by(*make_nim(m_config, *client, m_session.clock, m_console, store));
