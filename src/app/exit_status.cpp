@@ -25,6 +25,9 @@ struct Row {
 constexpr std::string_view k_continues =
     "What was fetched is kept, the next run continues from there.";
 
+constexpr std::string_view k_no_result =
+    "Nothing was fetched, and the model's files are as they were; run it again for an answer.";
+
 constexpr std::array k_rows{
     Row{ErrorKind::internal, 1, "internal", "Internal error",
         "This is a defect of nai-model-processor: please report it with this log."},
@@ -70,15 +73,16 @@ std::string_view signal_name(int signal) { return signal == SIGINT ? "SIGINT" : 
 
 std::string name_of(ErrorKind kind) { return std::string(row_of(kind).name); }
 
-Failure describe_failure(const util::Error& error, int signal) {
+Failure describe_failure(const util::Error& error, Interruption interruption) {
   const Row& row = row_of(error.kind());
   const std::string_view message = error.what();
   const std::string_view hint = error.advice().empty() ? row.hint : error.advice();
-  if (error.kind() == ErrorKind::interrupted && signal != 0) {
+  if (error.kind() == ErrorKind::interrupted && interruption.signal != 0) {
     return {.kind = row.kind,
-            .exit_status = 128 + signal,
-            .text = fmt::format("{} by {}: state saved\n{}", row.headline, signal_name(signal),
-                                row.hint)};
+            .exit_status = 128 + interruption.signal,
+            .text = fmt::format("{} by {}: {}\n{}", row.headline, signal_name(interruption.signal),
+                                interruption.saves_state ? "state saved" : "there is no result",
+                                interruption.saves_state ? row.hint : k_no_result)};
   }
   if (is_documented(message)) {
     return {.kind = row.kind, .exit_status = row.exit_status, .text = std::string(message)};

@@ -19,7 +19,12 @@ struct Failure {
 // "not_found"; stable, for machines.
 [[nodiscard]] std::string name_of(util::ErrorKind kind);
 
-// `signal` is the one that interrupted the run, 0 for none.
-[[nodiscard]] Failure describe_failure(const util::Error& error, int signal);
+// What interrupted a run, and whether it leaves something that the next one continues from.
+struct Interruption {
+  int signal = 0;  // none
+  bool saves_state = true;
+};
+
+[[nodiscard]] Failure describe_failure(const util::Error& error, Interruption interruption = {});
 
 }  // namespace nai::app

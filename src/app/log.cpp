@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <utility>
 #include <variant>
@@ -123,13 +124,29 @@ DisplaySize Console::status_size() const {
   return display;
 }
 
-// What takes the status away, the cursor being at its end.
+// What takes the status away, the cursor being at its end. A terminal that was made narrower since
+// has wrapped its lines.
 std::string Console::erasure() const {
+  const std::size_t width = status_size().width + 1;
+  std::size_t rows = 0;
+  for (const auto line : util::split(m_status, '\n')) {
+    rows += std::max<std::size_t>(1, (line.size() + width - 1) / width);
+  }
   std::string text(k_erase_line);
-  for (auto rows = std::count(m_status.begin(), m_status.end(), '\n'); rows > 0; --rows) {
+  for (; rows > 1; --rows) {
     text += k_erase_line_above;
   }
   return text;
+}
+
+// A thread that hangs may still want to show one.
+void Console::end_status() {
+  if (m_has_status_line) {
+    const std::lock_guard lock(m_mutex);
+    m_output.write(m_status.empty() ? std::string() : erasure());
+    m_status.clear();
+    m_has_ended = true;
+  }
 }
 
 void Console::show_status(std::string_view text) {
@@ -143,6 +160,9 @@ void Console::show_status(std::string_view text) {
     status += (status.empty() ? "" : "\n") + util::printable(line, width);
   }
   const std::lock_guard lock(m_mutex);
+  if (m_has_ended) {
+    return;
+  }
   const auto erase = erasure();
   m_status = std::move(status);
   m_output.write(erase + m_status);
@@ -153,7 +173,7 @@ void Console::fail(std::string_view text, const util::Fields& fields) {
     put({&m_error, Level::error, "failed", text, fields}, "");
     return;
   }
-  show_status("");
+  end_status();
   put_raw(m_error, presentable(text) + "\n");
 }
 

@@ -58,7 +58,7 @@ class Console final : public util::Log {
   void show_status(std::string_view text);
 
   // Why the run failed: the last thing on standard error, `text` as it is, over several lines if it
-  // has them.
+  // has them. No status is shown afterwards.
   void fail(std::string_view text, const util::Fields& fields);
   // What fail() writes of `text`: without secrets and control characters.
   [[nodiscard]] std::string presentable(std::string_view text) const;
@@ -74,6 +74,7 @@ class Console final : public util::Log {
   void put(const Line& line, std::string_view prefix);
   [[nodiscard]] std::string as_json(const Line& line) const;
   [[nodiscard]] std::string erasure() const;
+  void end_status();
   void put_raw(LineWriter& writer, const std::string& text);
 
   LogFormat m_format;
@@ -89,6 +90,7 @@ class Console final : public util::Log {
   LineWriter m_output;
   LineWriter m_error;
   std::string m_status;
+  bool m_has_ended = false;
 };
 
 }  // namespace nai::app

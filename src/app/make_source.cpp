@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include <nai/util/text.hpp>
 #include <nai/version.hpp>
 
+#include "app/logged_client.hpp"
 #include "app/nim.hpp"
 
 namespace nai::app {
@@ -57,9 +59,13 @@ http::CurlClientOptions client_options(const Config& config) {
   return options;
 }
 
-std::unique_ptr<http::Client> make_client(const Config& config) {
+std::unique_ptr<http::Client> make_client(const Config& config, util::Log& log) {
   try {
-    return http::make_curl_client(client_options(config));
+    auto client = http::make_curl_client(client_options(config));
+    if (log.enabled(util::Level::debug)) {
+      return std::make_unique<LoggedClient>(std::move(client), log);
+    }
+    return client;
   } catch (const util::Error& error) {
     const std::string_view message = error.what();
     for (const ExtraCa& extra : config.extra_ca) {

@@ -19,8 +19,9 @@ namespace nai::app {
 // Error{usage} naming the variable when one is not there.
 [[nodiscard]] http::CurlClientOptions client_options(const Config& config);
 
-// The client for that. Throws Error{usage} naming the variable when a certificate cannot be used.
-[[nodiscard]] std::unique_ptr<http::Client> make_client(const Config& config);
+// The client for that, which tells `log` of each request if it wants to know. Throws Error{usage}
+// naming the variable when a certificate cannot be used.
+[[nodiscard]] std::unique_ptr<http::Client> make_client(const Config& config, util::Log& log);
 
 // The repository of the Hub that the configuration names, and how to talk to the Hub.
 [[nodiscard]] source::HuggingFaceOptions hub_options(const Config& config);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -78,6 +80,18 @@ std::string activity(const ProgressState& state, const Pace& pace) {
   return text;
 }
 
+// The one figure that matters most when there is no room for others.
+std::string brief_activity(const ProgressState& state, const Pace& pace) {
+  if (pace.idle >= k_stalled_after) {
+    return fmt::format("stalled {}", util::format_duration(pace.idle));
+  }
+  if (state.bytes_present >= state.bytes_total) {
+    return "verifying";
+  }
+  return pace.left ? fmt::format("{} left", util::format_duration(rounded(*pace.left)))
+                   : util::format_rate(std::max(pace.received_per_second, pace.hashed_per_second));
+}
+
 std::string resumed(const ProgressState& state) {
   return state.bytes_reused == 0
              ? std::string()
@@ -101,6 +115,12 @@ std::string causes(const ProgressState& state) {
   add(by_cause[1].second, "refused");
   add(by_cause[2].second, "rate limited");
   return text.empty() ? text : " (" + text + ")";
+}
+
+// The last one whether it fits or not.
+std::string first_that_fits(std::initializer_list<std::string> texts, std::size_t width) {
+  const auto* const last = std::prev(texts.end());
+  return *std::find_if(texts.begin(), last, [&](const auto& text) { return text.size() <= width; });
 }
 
 std::string plural(std::uint64_t count, std::string_view one, std::string_view many) {
@@ -201,14 +221,18 @@ std::string progress_bar(const ProgressState& state, const Pace& pace, std::size
   constexpr std::size_t k_widest = 40;
   constexpr std::size_t k_narrowest = 10;
   if (state.files_total == 0) {
-    return "looking at what is on the volume";
+    return first_that_fits({"looking at what is on the volume", "looking around"}, width);
   }
-  auto text = fmt::format("{:5.1f} %  {}  {}/{} files  {}", percent(state),
-                          bytes_of(state.bytes_present, state.bytes_total), state.files_done,
-                          state.files_total, activity(state, pace));
+  const auto share = fmt::format("{:5.1f} %", percent(state));
+  const auto amount = bytes_of(state.bytes_present, state.bytes_total);
+  const auto brief = brief_activity(state, pace);
+  const auto text = fmt::format("{}  {}  {}/{} files  {}", share, amount, state.files_done,
+                                state.files_total, activity(state, pace));
   const std::size_t frame = text.size() + 4;
   if (width < frame + k_narrowest) {
-    return text;
+    return first_that_fits({text, fmt::format("{}  {}  {}", share, amount, brief),
+                            fmt::format("{}  {}", share, brief), share},
+                           width);
   }
   const auto cells = std::min(width - frame, k_widest);
   const auto full = static_cast<std::size_t>(percent(state) / 100 * static_cast<double>(cells));
@@ -234,17 +258,18 @@ util::Fields progress_fields(const ProgressState& state, const Pace& pace) {
 }
 
 std::string found_line(const ProgressState& state, std::uint64_t files_to_check) {
-  std::string line = "Progress: ";
-  if (state.bytes_reused > 0) {
-    line += fmt::format("resuming at {:.1f} % - {} are on the volume - {}/{} files complete",
-                        percent(state), bytes_of(state.bytes_reused, state.bytes_total),
-                        state.files_done, state.files_total);
-  } else {
-    line += "nothing of it is on the volume yet";
+  const auto to_check = plural(files_to_check, "file", "files");
+  if (state.bytes_reused == 0) {
+    return files_to_check == 0
+               ? std::string("Progress: nothing of it is on the volume yet")
+               : fmt::format("Progress: {} on the volume, to be checked first", to_check);
   }
+  auto line =
+      fmt::format("Progress: resuming at {:.1f} % - {} are on the volume - {}/{} files complete",
+                  percent(state), bytes_of(state.bytes_reused, state.bytes_total), state.files_done,
+                  state.files_total);
   if (files_to_check > 0) {
-    line +=
-        fmt::format(" - {} there to be checked", plural(files_to_check, "more file", "more files"));
+    line += fmt::format(" - {} more to be checked first", to_check);
   }
   return line;
 }
@@ -253,11 +278,11 @@ std::string summary_line(const ProgressState& state, std::chrono::milliseconds t
                          std::string_view checked) {
   auto line = fmt::format("Progress: done - {}, {}, {}", plural(state.files_total, "file", "files"),
                           util::format_bytes(state.bytes_total), checked);
+  const auto time = util::format_duration(std::chrono::round<std::chrono::seconds>(taken));
   if (state.bytes_received == 0) {
-    return line + " - nothing had to be fetched";
+    return fmt::format("{} - nothing had to be fetched - took {}", line, time);
   }
-  line += fmt::format(" - fetched {} in {} ({})", util::format_bytes(state.bytes_received),
-                      util::format_duration(std::chrono::round<std::chrono::seconds>(taken)),
+  line += fmt::format(" - fetched {} in {} ({})", util::format_bytes(state.bytes_received), time,
                       util::format_rate(average_rate(state, taken)));
   if (state.bytes_reused > 0) {
     line += fmt::format(" - resumed {}", util::format_bytes(state.bytes_reused));

@@ -14,6 +14,8 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <nai/util/clock.hpp>
 #include <nai/util/error.hpp>
 
@@ -100,7 +102,7 @@ int run_reported(std::span<const char* const> arguments, const Environment& envi
   for (auto& secret : secrets_in(environment)) {
     console.hide(std::move(secret));
   }
-  int signal = 0;
+  Interruption interruption;
   try {
     const Config config = load_config(arguments, environment);
     if (config.show_help || config.show_version) {
@@ -112,23 +114,33 @@ int run_reported(std::span<const char* const> arguments, const Environment& envi
     console.hide(config.registry_password.value);
 
     Session session{.console = console, .clock = clock, .stop = {}};
-    const auto give_up = [&](int received) {
+    interruption.saves_state = brings_content(config);
+    const auto give_up = [&, saves_state = interruption.saves_state](int received) {
       console.warning("not_stopping",
-                      "the run does not stop, most likely because the volume does not answer; it "
-                      "ends here, and the state saved last is what the next run continues from");
-      std::_Exit(report(describe_failure(Error(ErrorKind::interrupted, "interrupted"), received),
+                      fmt::format("the run does not stop, most likely because the volume does not "
+                                  "answer; it ends here{}",
+                                  saves_state ? ", and the state saved last is what the next run "
+                                                "continues from"
+                                              : ""));
+      std::_Exit(report(describe_failure(Error(ErrorKind::interrupted, "interrupted"),
+                                         {.signal = received, .saves_state = saves_state}),
                         console, output));
     };
     const SignalWatch signals(
-        {.stop = session.stop, .overdue = give_up, .last_resort = k_last_resort}, console);
+        {.stop = session.stop,
+         .stopping = interruption.saves_state ? "saving the state and stopping" : "stopping",
+         .overdue = give_up,
+         .last_resort = k_last_resort},
+        console);
     try {
       return run_command(config, session);
     } catch (...) {
-      signal = signals.received();
+      interruption.signal = signals.received();
       throw;
     }
   } catch (...) {
-    return report(describe_failure(as_error(std::current_exception()), signal), console, output);
+    return report(describe_failure(as_error(std::current_exception()), interruption), console,
+                  output);
   }
 }
 

@@ -162,6 +162,10 @@ std::string metrics_text(const RunIdentity& run, const RunStatus& status) {
   for (const RunState state : k_states) {
     text.value(state == status.state ? 1 : 0, fmt::format("state=\"{}\"", name_of(state)));
   }
+  if (!status.error_kind.empty()) {
+    text.begin("failure", "gauge", "1 once the run has failed, with the kind of its error.");
+    text.value(1, "kind=" + label_value(status.error_kind));
+  }
   add_progress(text, status.progress);
   text.gauge("start_time_seconds", "When the run began, since the epoch.",
              unix_seconds(run.started_at));

@@ -17,10 +17,12 @@
 #include <nai/storage/volume_lock.hpp>
 #include <nai/util/error.hpp>
 
+#include "app/exit_status.hpp"
 #include "app/hold_volume.hpp"
 #include "app/make_source.hpp"
 #include "app/run_steps.hpp"
 #include "app/shard_run.hpp"
+#include "app/status_writer.hpp"
 
 namespace nai::app {
 
@@ -51,11 +53,15 @@ class ShardedDownload {
         m_own(config.shards.index.value_or(0)),
         m_volume(config.output_mount, session.console),
         m_board(m_volume.layout()),
-        m_client(make_client(config)) {}
+        m_client(make_client(config, session.console)),
+        m_status({.status = {}, .metrics = config.metrics_file, .may_write = {}},
+                 this_run(config, {}, session.clock), m_progress, session.console, session.clock) {}
 
   // The configuration for what is left to do on the volume as a whole; empty while other shards
   // are not complete.
   [[nodiscard]] std::optional<Config> run();
+  // The metrics of a run that failed before it had a shard, which tells of itself.
+  void note_failure(const util::Error& error);
   // For whoever holds the volume to do that. Throws Error{volume_busy} when another run had it in
   // the meantime and left something else.
   void require_shards();
@@ -70,6 +76,7 @@ class ShardedDownload {
   [[nodiscard]] bool take_part();
   void bring_or_find_brought(const ShardContext& context);
   void bring(const ShardContext& context);
+  void leave_metrics();
   void tell_end(const std::vector<std::uint64_t>& others);
   [[nodiscard]] std::vector<std::uint64_t> incomplete() const;
 
@@ -81,6 +88,9 @@ class ShardedDownload {
   std::unique_ptr<http::Client> m_client;
   std::unique_ptr<source::Source> m_source;
   storage::ShardPlan m_plan;
+  transfer::Progress m_progress;  // of none: what is before and between shards
+  bool m_tells = true;            // m_status does, no shard was begun
+  StatusWriter m_status;
 };
 
 std::optional<Config> ShardedDownload::run() {
@@ -95,6 +105,7 @@ std::optional<Config> ShardedDownload::run() {
       }
     }
   }
+  leave_metrics();
   return at_commit(m_config, m_plan.revision);
 }
 
@@ -118,6 +129,9 @@ bool ShardedDownload::take_part() {
   if (m_board.plan() != m_plan) {
     throw taken_over();
   }
+  if (m_tells) {
+    m_status.finish(RunState::complete);
+  }
   tell_end(others);
   return false;
 }
@@ -134,6 +148,19 @@ void ShardedDownload::bring_or_find_brought(const ShardContext& context) {
       throw taken_over();
     }
     throw;
+  }
+}
+
+void ShardedDownload::note_failure(const util::Error& error) {
+  if (m_tells) {
+    m_status.finish(state_of(error), name_of(error.kind()), error.what());
+  }
+}
+
+// To a shard, or to the download of the whole.
+void ShardedDownload::leave_metrics() {
+  if (std::exchange(m_tells, false)) {
+    m_status.leave();
   }
 }
 
@@ -223,6 +250,7 @@ void ShardedDownload::bring(const ShardContext& context) {
   const auto bring_one = [&](std::uint64_t index, ShardRun& shard) {
     // Whoever had it may have completed it.
     if (m_board.state(index) != ShardState::complete) {
+      leave_metrics();
       shard.run();
     }
   };
@@ -273,7 +301,14 @@ void ShardedDownload::tell_end(const std::vector<std::uint64_t>& others) {
 
 void download_sharded(const Config& config, Session& session, const RunWhole& run_whole) {
   ShardedDownload download(config, session);
-  if (const auto whole = download.run()) {
+  std::optional<Config> whole;
+  try {
+    whole = download.run();
+  } catch (const util::Error& error) {
+    download.note_failure(error);
+    throw;
+  }
+  if (whole) {
     run_whole(*whole, [&] { download.require_shards(); });
   }
 }

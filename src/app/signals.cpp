@@ -127,8 +127,7 @@ void SignalWatch::stop(int signal) {
   }
   m_options.stop.request_stop();
   // Nobody may be reading.
-  m_console.info("stopping",
-                 fmt::format("received {}: saving the state and stopping", name(signal)));
+  m_console.info("stopping", fmt::format("received {}: {}", name(signal), m_options.stopping));
 }
 
 }  // namespace nai::app

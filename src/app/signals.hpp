@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 
 #include <nai/util/file.hpp>
@@ -24,6 +25,7 @@ class SignalWatch {
  public:
   struct Options {
     std::stop_source stop;
+    std::string_view stopping = "stopping";  // what the first signal does, for people
     // When the run has not ended this long after the first signal (a hung volume can hold a thread
     // for ever), `overdue` is called on the watching thread, and is expected to end the process.
     std::chrono::milliseconds patience{3'500};

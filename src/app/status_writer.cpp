@@ -24,13 +24,27 @@ StatusWriter::StatusWriter(StatusFiles files, RunIdentity run, const transfer::P
       m_progress(progress),
       m_console(console),
       m_clock(clock),
-      m_meter(clock.steady_now()),
-      m_thread([this](const std::stop_token& stop) { this->run(stop); }) {}
+      m_meter(clock.steady_now()) {
+  start();
+}
 
 StatusWriter::~StatusWriter() {
   if (!m_finished) {
     finish(RunState::failed, "internal", "the run ended without saying why");
   }
+}
+
+void StatusWriter::start() {
+  m_thread = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+// The thread is the only one that reads what changes here.
+void StatusWriter::go_on(StatusFiles files, RunIdentity run) {
+  m_thread.request_stop();
+  m_thread.join();
+  m_files = std::move(files);
+  m_run = std::move(run);
+  start();
 }
 
 void StatusWriter::run(const std::stop_token& stop) {
@@ -40,10 +54,14 @@ void StatusWriter::run(const std::stop_token& stop) {
   }
 }
 
-void StatusWriter::finish(RunState state, const std::string& error_kind, const std::string& error) {
+void StatusWriter::leave() {
   m_finished = true;
   m_thread.request_stop();
   m_thread.join();
+}
+
+void StatusWriter::finish(RunState state, const std::string& error_kind, const std::string& error) {
+  leave();
   write({.state = state, .error_kind = error_kind, .error = m_console.presentable(error)});
 }
 
@@ -60,7 +78,7 @@ void StatusWriter::write(RunStatus status) {
   if (!m_files.metrics.empty()) {
     replace(m_files.metrics, metrics_text(m_run, status), m_told_metrics);
   }
-  if (m_files.may_write()) {
+  if (!m_files.status.empty() && m_files.may_write()) {
     replace(m_files.status, status_document(m_run, status), m_told_status);
   }
 }
@@ -71,15 +89,12 @@ void StatusWriter::replace(const std::filesystem::path& path, const std::string&
     util::replace_file(path, content);
   } catch (const std::exception& error) {
     if (!std::exchange(told, true)) {
-      const auto text = fmt::format("the run goes on without telling of itself in {}: {}",
-                                    path.string(), error.what());
-      const util::Fields fields{{"path", path.string()}};
       // Somebody asked for the metrics.
-      if (path == m_files.metrics) {
-        m_console.warning("status_not_written", text, fields);
-      } else {
-        m_console.debug("status_not_written", text, fields);
-      }
+      const bool asked_for = path == m_files.metrics;
+      m_console.write(asked_for ? util::Level::warning : util::Level::debug, "status_not_written",
+                      fmt::format("the run goes on without telling of itself in {}: {}",
+                                  path.string(), error.what()),
+                      {{"path", path.string()}});
     }
   }
 }

@@ -17,7 +17,7 @@ namespace nai::app {
 
 // Where a run tells programs of itself.
 struct StatusFiles {
-  std::filesystem::path status;
+  std::filesystem::path status;     // empty: none, the volume is not ours yet
   std::filesystem::path metrics;    // empty: none
   std::function<bool()> may_write;  // asked before the status file is replaced: is the volume ours?
 };
@@ -34,10 +34,16 @@ class StatusWriter {
   StatusWriter(const StatusWriter&) = delete;
   StatusWriter& operator=(const StatusWriter&) = delete;
 
+  // The run knows more of itself by now, and has the volume. Writes at once; blocks while the last
+  // write does.
+  void go_on(StatusFiles files, RunIdentity run);
+  // From now on others write, and tell how the run ends. Blocks while the last write does.
+  void leave();
   // Writes the end of the run. Nothing is written afterwards. Blocks while the volume does.
   void finish(RunState state, const std::string& error_kind = {}, const std::string& error = {});
 
  private:
+  void start();
   void run(const std::stop_token& stop);
   void write(RunStatus status);
   void replace(const std::filesystem::path& path, const std::string& content, bool& told);

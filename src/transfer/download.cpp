@@ -20,6 +20,7 @@
 #include "files.hpp"
 #include "governor.hpp"
 #include "rate_limit.hpp"
+#include "retry_log.hpp"
 #include "scheduler.hpp"
 
 #include <nai/util/error.hpp>
@@ -75,6 +76,7 @@ class Download {
   BlockPool m_blocks;
   Files m_files;
   std::optional<RateLimit> m_rate_limit;
+  RetryLog m_retry_log;
   Checkpointer m_checkpointer;
   std::mutex m_workers_mutex;
   std::vector<std::jthread> m_workers;  // guarded by m_workers_mutex
@@ -99,6 +101,7 @@ Download::Download(const source::Manifest& manifest, const Options& options,
       m_rate_limit(options.bytes_per_second > 0
                        ? std::optional<RateLimit>(std::in_place, options.bytes_per_second)
                        : std::nullopt),
+      m_retry_log(context.clock, context.log),
       m_checkpointer({options.sync_interval, options.sync_bytes},
                      [this] { m_scheduler.guarded([this] { m_files.sync(); }); }),
       m_governor({.scheduler = m_scheduler,
@@ -196,13 +199,8 @@ void Download::retry_later(const Lease& lease, std::uint64_t done,
                       fmt::format("gave up on {} after {} attempts without progress: {}", path,
                                   wait->failures, result.cause));
   }
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait->delay);
-  m_context.log.warning(
-      "retry",
-      fmt::format("{}: {}; trying again in {}", path, result.cause, util::format_duration(seconds)),
-      {{"path", path},
-       {"cause", result.cause},
-       {"failures", static_cast<std::uint64_t>(wait->failures)}});
+  m_retry_log.tell(
+      {.path = path, .result = result, .failures = wait->failures, .delay = wait->delay});
 }
 
 void Download::count_retry(const source::FetchResult& result, const std::string& path) {

@@ -59,6 +59,7 @@ TEST_CASE("every line of a JSON log is an object with the documented members") {
   CHECK(first.contains("download_started"));
   CHECK(first.contains("selected"));
   CHECK(first.contains("skipped"));
+  CHECK(first.contains("request"));
   CHECK(first.contains("summary"));
   CHECK(first.contains("directory_deleted"));
 

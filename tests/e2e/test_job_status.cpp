@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <nlohmann/json.hpp>
 
@@ -51,6 +52,24 @@ TEST_CASE("a run leaves its status and its metrics") {
   REQUIRE(job.run().exit_status == 0);
   CHECK(status_of(job)["bytes_received"] == 0);
   CHECK(status_of(job)["bytes_resumed"] == 3'000'002);
+}
+
+TEST_CASE("metrics tell of a run that was refused, and nothing is on the volume") {
+  mock::Registry registry(over_tls());
+  Job job(registry, "org/none");
+  const TemporaryDirectory directory;
+  const auto metrics = directory.path() / "nai.prom";
+  job.environment["METRICS_FILE"] = metrics.string();
+  const bool sharded = GENERATE(false, true);
+  if (sharded) {
+    job.environment["SHARD_COUNT"] = "2";
+    job.environment["JOB_COMPLETION_INDEX"] = "0";
+  }
+  REQUIRE(job.run().exit_status == 3);
+  const auto text = read_file(metrics);
+  CHECK_THAT(text, ContainsSubstring("state=\"failed\"} 1\n") &&
+                       ContainsSubstring("kind=\"unauthorized\"} 1\n"));
+  CHECK(std::filesystem::is_empty(job.mount()));
 }
 
 TEST_CASE("a status that cannot be written fails nothing") {

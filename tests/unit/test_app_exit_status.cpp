@@ -36,7 +36,7 @@ TEST_CASE("Every kind of failure has its exit status and a short first line", "[
            {temporary, 75, "temporary", "Hugging Face Network connection Issue\nit broke\n"},
            {interrupted, 130, "interrupted", "Interrupted: it broke\n"},
        }) {
-    const auto failure = describe_failure(Error(kind, "it broke"), 0);
+    const auto failure = describe_failure(Error(kind, "it broke"));
     CHECK(failure.kind == kind);
     CHECK(failure.exit_status == exit_status);
     CHECK(name_of(kind) == name);
@@ -49,11 +49,16 @@ TEST_CASE("Every kind of failure has its exit status and a short first line", "[
 
 TEST_CASE("A signal decides how an interrupted run ends, and nothing else", "[app]") {
   const Error stopped(interrupted, "interrupted");
-  CHECK(describe_failure(stopped, SIGINT).exit_status == 130);
-  CHECK(describe_failure(stopped, SIGTERM).exit_status == 143);
-  CHECK_THAT(describe_failure(stopped, SIGTERM).text,
+  CHECK(describe_failure(stopped, {.signal = SIGINT}).exit_status == 130);
+  CHECK(describe_failure(stopped, {.signal = SIGTERM}).exit_status == 143);
+  CHECK_THAT(describe_failure(stopped, {.signal = SIGTERM}).text,
              StartsWith("Interrupted by SIGTERM: state saved\n"));
-  CHECK(describe_failure(Error(no_space, "x"), SIGTERM).exit_status == 7);
+  const auto without_result =
+      describe_failure(stopped, {.signal = SIGTERM, .saves_state = false}).text;
+  CHECK_THAT(without_result, StartsWith("Interrupted by SIGTERM: there is no result\n"));
+  CHECK(without_result.find("saved") == std::string::npos);
+  CHECK(without_result.find("kept") == std::string::npos);
+  CHECK(describe_failure(Error(no_space, "x"), {.signal = SIGTERM}).exit_status == 7);
 }
 
 TEST_CASE("Documented texts stay as they are", "[app]") {
@@ -62,9 +67,9 @@ TEST_CASE("Documented texts stay as they are", "[app]") {
       "Cannot access gated repo for url https://huggingface.co/api/models/a/b/commits/main.\n"
       "Access to model a/b is restricted and you are not in the authorized list. Visit "
       "https://huggingface.co/a/b to ask for access.";
-  CHECK(describe_failure(Error(unauthorized, gated), 0).text == gated);
+  CHECK(describe_failure(Error(unauthorized, gated)).text == gated);
   const std::string missing = "Hugging Face Repo not found: 404 Client Error.\n\nx";
-  CHECK(describe_failure(Error(not_found, missing), 0).text == missing);
+  CHECK(describe_failure(Error(not_found, missing)).text == missing);
   const std::string network = "Hugging Face Network connection Issue: x";
-  CHECK(describe_failure(Error(temporary, network), 0).text == network);
+  CHECK(describe_failure(Error(temporary, network)).text == network);
 }

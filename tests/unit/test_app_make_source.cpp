@@ -9,6 +9,7 @@
 
 #include <nai/util/error.hpp>
 
+#include "support/captured_log.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -54,8 +55,9 @@ TEST_CASE("A file that is no certificate is refused with the variable that names
   const TemporaryDirectory directory;
   const auto file = directory.path() / "ca.pem";
   write_file(file, "not a certificate");
+  nai::test::CapturedLog log;
   CHECK_THROWS_MATCHES(
-      make_client(load({{"REQUESTS_CA_BUNDLE", file.string()}})), Error,
+      make_client(load({{"REQUESTS_CA_BUNDLE", file.string()}}), log), Error,
       MessageMatches(ContainsSubstring("REQUESTS_CA_BUNDLE") && ContainsSubstring(file.string())));
 }
 

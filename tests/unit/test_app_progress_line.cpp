@@ -87,8 +87,30 @@ TEST_CASE("The bar fits its terminal", "[app]") {
   CHECK(progress_bar(state, pace, 200) ==
         "[" + std::string(20, '=') + std::string(20, ' ') + "] " + text);
   CHECK(progress_bar(state, pace, 80).size() <= 80);
-  CHECK(progress_bar(state, pace, 40) == text);
+  CHECK(progress_bar(state, pace, text.size()) == text);
+  CHECK(progress_bar(state, pace, 40) == " 50.0 %  8.03 of 16.07 GB  26s left");
+  CHECK(progress_bar(state, pace, 20) == " 50.0 %  26s left");
   CHECK(progress_bar({}, {}, 80) == "looking at what is on the volume");
+}
+
+TEST_CASE("No terminal is too narrow for its bar", "[app]") {
+  const ProgressState state{.files_total = 16,
+                            .files_done = 9,
+                            .bytes_total = 16'070 * k_mb,
+                            .bytes_present = 8'035 * k_mb};
+  ProgressState all_here = state;
+  all_here.bytes_present = all_here.bytes_total;
+  for (const Pace& pace : {Pace{}, Pace{.received_per_second = 304.2e6, .left = 300h},
+                           Pace{.hashed_per_second = 999e6}, Pace{.idle = 100h}}) {
+    for (const ProgressState& each : {state, all_here, ProgressState{}}) {
+      for (std::size_t width = 19; width <= 200; ++width) {
+        const auto bar = progress_bar(each, pace, width);
+        INFO(width << ": " << bar);
+        CHECK(bar.size() <= width);
+        CHECK((each.files_total == 0 || bar.find(" %") != std::string::npos));
+      }
+    }
+  }
 }
 
 TEST_CASE("A steady download has a steady rate and time left", "[app]") {
@@ -123,6 +145,28 @@ TEST_CASE("The time left does not jump when the rate does", "[app]") {
   CHECK(meter.pace().received_per_second < 90e6);
   run_for(60, 50 * k_mb);
   CHECK(std::abs(meter.pace().received_per_second - 50e6) < 1e6);
+}
+
+TEST_CASE("The time left that is shown goes down steadily while the rate is all over the place",
+          "[app]") {
+  ProgressState state{.files_total = 1, .bytes_total = 100 * k_gb};
+  RateMeter meter(at(0ms));
+  auto now = 0ms;
+  auto before = std::chrono::seconds::max();
+  // Every five seconds a burst or a lull; looked at as often as the bar of a terminal.
+  for (int tick = 0; tick < 600 * 5; ++tick) {
+    const std::uint64_t rate = tick / 25 % 2 == 0 ? 180 * k_mb : 20 * k_mb;
+    state.bytes_received += rate / 5;
+    state.bytes_present += rate / 5;
+    meter.add(at(now += 200ms), state);
+    const auto left = meter.pace().left;
+    if (now > 60s) {
+      REQUIRE(left);
+      CHECK(*left <= before + before / 20);
+      CHECK(*left >= before - before / 10);
+    }
+    before = left.value_or(before);
+  }
 }
 
 TEST_CASE("The first moments foretell nothing", "[app]") {
@@ -169,12 +213,14 @@ TEST_CASE("Only when nothing at all moves is it a stall", "[app]") {
 TEST_CASE("The first line says what was found on the volume", "[app]") {
   ProgressState state{.files_total = 16, .bytes_total = 16'070 * k_mb};
   CHECK(found_line(state, 0) == "Progress: nothing of it is on the volume yet");
-  CHECK(found_line(state, 2) ==
-        "Progress: nothing of it is on the volume yet - 2 more files there to be checked");
+  CHECK(found_line(state, 2) == "Progress: 2 files on the volume, to be checked first");
   state.files_done = 9;
   state.bytes_reused = state.bytes_present = 10'030 * k_mb;
   CHECK(found_line(state, 0) ==
         "Progress: resuming at 62.4 % - 10.03 of 16.07 GB are on the volume - 9/16 files complete");
+  CHECK(found_line(state, 1) ==
+        "Progress: resuming at 62.4 % - 10.03 of 16.07 GB are on the volume - 9/16 files complete "
+        "- 1 file more to be checked first");
 }
 
 TEST_CASE("Retries are told by cause", "[app]") {
@@ -205,8 +251,8 @@ TEST_CASE("The summary says what was done", "[app]") {
       summary_line(resumed, 100s) ==
       "Progress: done - 16 files, 16.1 GB, all verified - fetched 11.0 GB in 1m40s (110.0 MB/s) - "
       "resumed 5.20 GB - 1 retry (1 connection)");
-  CHECK(summary_line({.files_total = 1, .bytes_total = 5, .bytes_reused = 5}, 0ms) ==
-        "Progress: done - 1 file, 5 B, all verified - nothing had to be fetched");
+  CHECK(summary_line({.files_total = 1, .bytes_total = 5, .bytes_reused = 5}, 75s) ==
+        "Progress: done - 1 file, 5 B, all verified - nothing had to be fetched - took 1m15s");
 }
 
 TEST_CASE("Machines get the same figures", "[app]") {

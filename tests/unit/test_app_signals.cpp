@@ -79,6 +79,22 @@ TEST_CASE_METHOD(Fixture, "The first signal requests a stop", "[app]") {
   CHECK(watch.received() == signal);
 }
 
+TEST_CASE_METHOD(Fixture, "What a signal does is told in the words of the command", "[app]") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  Console loud({}, clock, {ends[1], ends[1]});
+  {
+    const SignalWatch watch({.stop = stop, .stopping = "packing up", .overdue = {}}, loud);
+    REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+    stopped.wait();
+  }
+  char text[100]{};
+  CHECK(::read(ends[0], text, sizeof text - 1) > 0);
+  CHECK(std::string(text) == "received SIGTERM: packing up\n");
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_CASE_METHOD(Fixture, "A second signal changes nothing", "[app]") {
   const SignalWatch watch({.stop = stop, .overdue = {}}, console);
   REQUIRE(::kill(::getpid(), SIGTERM) == 0);

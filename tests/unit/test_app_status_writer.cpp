@@ -42,6 +42,29 @@ TEST_CASE_METHOD(Fixture, "The end of a run is in the status and the metrics", "
         std::string::npos);
 }
 
+TEST_CASE_METHOD(Fixture, "Metrics tell of a run that never gets as far as the volume", "[app]") {
+  StatusFiles before = files();
+  before.status.clear();
+  before.may_write = nullptr;
+  StatusWriter writer(before, {.model_name = "m"}, progress, console, clock);
+  writer.finish(RunState::failed, "unauthorized", "no");
+  const auto text = test::read_file(metrics);
+  CHECK(text.find("nai_download_state{model=\"m\",state=\"failed\"} 1\n") != std::string::npos);
+  CHECK(text.find("nai_download_failure{model=\"m\",kind=\"unauthorized\"} 1\n") !=
+        std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(status));
+}
+
+TEST_CASE_METHOD(Fixture, "A run that has the volume now tells of itself there", "[app]") {
+  StatusFiles before = files();
+  before.status.clear();
+  StatusWriter writer(before, {.model_name = "m"}, progress, console, clock);
+  writer.go_on(files(), {.revision = "r", .model_name = "m"});
+  writer.finish(RunState::complete);
+  CHECK(document()["revision"] == "r");
+  CHECK(test::read_file(metrics).find("revision=\"r\"") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Fixture, "A run that does not say how it ended has failed", "[app]") {
   { const StatusWriter writer(files(), {}, progress, console, clock); }
   CHECK(document()["state"] == "failed");

@@ -24,11 +24,14 @@ class Terminal {
     REQUIRE(::grantpt(m_master.get()) == 0);
     REQUIRE(::unlockpt(m_master.get()) == 0);
     m_slave = Fd(::open(::ptsname(m_master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
-    const winsize size{.ws_row = 10, .ws_col = 40, .ws_xpixel = 0, .ws_ypixel = 0};
+    resize(40);
+  }
+  void resize(unsigned short columns) const {
+    const winsize size{.ws_row = 10, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
     REQUIRE(::ioctl(m_slave.get(), TIOCSWINSZ, &size) == 0);
   }
   [[nodiscard]] Streams streams() const { return {m_slave.get(), m_slave.get()}; }
-  [[nodiscard]] std::string take() const {
+  std::string take() const {
     std::string text(10'000, '\0');
     const ssize_t size = ::read(m_master.get(), text.data(), text.size());
     text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
@@ -77,6 +80,31 @@ TEST_CASE("A status of several lines is redrawn in place, and lines go above it"
   CHECK(terminal.take() == "\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K");
   console.show_status("one");
   CHECK(terminal.take() == "\r\x1b[Kone");
+}
+
+TEST_CASE("After the reason of a failure nobody draws a bar any more", "[app]") {
+  const Term term("xterm");
+  const Terminal terminal;
+  nai::util::SystemClock clock;
+  Console console({}, clock, terminal.streams());
+  console.show_status("a\nb");
+  terminal.take();
+  console.fail("it broke", {});
+  CHECK(terminal.take() == "\r\x1b[K\x1b[A\x1b[Kit broke\r\n");
+  console.show_status("c");
+  CHECK(terminal.take().empty());
+}
+
+TEST_CASE("A bar that a narrower terminal has wrapped goes away whole", "[app]") {
+  const Term term("xterm");
+  const Terminal terminal;
+  nai::util::SystemClock clock;
+  Console console({}, clock, terminal.streams());
+  console.show_status(std::string(39, 'a') + "\nb");
+  terminal.take();
+  terminal.resize(20);
+  console.show_status("");
+  CHECK(terminal.take() == "\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K");
 }
 
 TEST_CASE("A dumb terminal, JSON and a quiet log get no escape codes", "[app]") {

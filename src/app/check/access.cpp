@@ -92,9 +92,9 @@ std::string Access::remedy_for(util::ErrorKind kind) const {
       return credential.value.empty()
                  ? fmt::format("set {}; no credential was sent", variable)
                  : fmt::format(
-                       "check that the one from {} is valid, was not revoked, and that its "
-                       "owner was granted access to the model on its page",
-                       credential.origin);
+                       "check that the {} (the one from {}) is valid, was not revoked, and that "
+                       "its owner was granted access to the model on its page",
+                       m_nim ? "key" : "token", credential.origin);
     case util::ErrorKind::not_found:
       return "compare REPO_ID and REPO_VERSION with the model's page; a private model looks like "
              "this to a token that may not see it";

@@ -34,7 +34,7 @@ class Check {
   Check(const Config& config, Session& session)
       : m_config(config),
         m_session(session),
-        m_client(make_client(config)),
+        m_client(make_client(config, session.console)),
         m_watched(*m_client, session.clock),
         m_names(config.connect_timeout),
         m_findings(session.console, config.options.json) {
@@ -83,7 +83,11 @@ int Check::run() {
     m_session.console.announce("checked", summary());
   }
   if (const Finding* worst = m_findings.worst()) {
-    throw util::Error(worst->kind, fmt::format("{}; the worst: {}", summary(), worst->text))
+    const auto errors = m_findings.count(Severity::error);
+    throw util::Error(
+        worst->kind,
+        errors == 1 ? "this is in the way: " + worst->text
+                    : fmt::format("{} things are in the way, the worst: {}", errors, worst->text))
         .with_advice("What to do: " + worst->remedy);
   }
   return 0;

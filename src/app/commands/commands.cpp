@@ -34,4 +34,8 @@ constexpr auto k_commands = std::to_array<Command>({
 
 std::span<const Command> commands() { return k_commands; }
 
+bool brings_content(const Config& config) {
+  return config.command == k_commands.front().name || config.options.repair;
+}
+
 }  // namespace nai::app

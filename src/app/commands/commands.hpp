@@ -22,6 +22,10 @@ struct Command {
 // The first is the default.
 [[nodiscard]] std::span<const Command> commands();
 
+// Whether a run of it brings content onto the volume, where an interruption leaves something to
+// continue from; what the other commands found is lost with them.
+[[nodiscard]] bool brings_content(const Config& config);
+
 int run_download(const Config& config, Session& session);
 int run_resolve(const Config& config, Session& session);
 int run_check(const Config& config, Session& session);

@@ -81,6 +81,8 @@ class DownloadRun {
         m_stop(session.stop),
         m_volume(config.output_mount, session.console),
         m_manifests(m_volume.layout(), session.console),
+        m_identity(this_run(config, {}, session.clock)),
+        m_begun(session.clock.steady_now()),
         m_lock_loss(session.stop) {}
 
   // `on_held` is called when this run alone works on the volume.
@@ -90,6 +92,7 @@ class DownloadRun {
   void resolve();
   void hold_volume();
   void require_volume();
+  void bring();
   void tell_status();
   [[nodiscard]] bool already_complete();
   void fetch();
@@ -109,6 +112,8 @@ class DownloadRun {
   std::unique_ptr<source::Source> m_source;
   source::NimSource* m_nim = nullptr;  // m_source, if it is an image
   std::string m_revision;
+  RunIdentity m_identity;
+  util::SteadyTime m_begun;
   transfer::Progress m_progress;
   LockLoss m_lock_loss;
   std::unique_ptr<storage::VolumeLock> m_lock;  // its thread uses what is above
@@ -116,28 +121,39 @@ class DownloadRun {
 };
 
 void DownloadRun::run(const std::function<void()>& on_held) {
-  m_volume.check_mount();
-  resolve();
-  hold_volume();
-  on_held();
-  tell_status();
+  // The metrics tell of a run from its start; there is no volume to write a status to yet.
+  m_status.emplace(StatusFiles{.status = {}, .metrics = m_config.metrics_file, .may_write = {}},
+                   m_identity, m_progress, m_console, m_clock);
+  bool at_work = false;
   try {
-    prepare_directories(m_volume, m_console);
-    announce_start(m_config, m_revision, m_console);
-    if (!already_complete()) {
-      fetch();
-    }
-    m_console.announce("download_succeeded", "## Successfully downloaded model_files",
-                       {{"repository", m_config.repository}, {"revision", m_revision}});
-    clean_up();
+    m_volume.check_mount();
+    resolve();
+    hold_volume();
+    on_held();
+    at_work = true;
+    tell_status();
+    bring();
     m_status->finish(RunState::complete);
   } catch (const util::Error& error) {
     m_status->finish(state_of(error), name_of(error.kind()), error.what());
-    // Whatever went wrong may be the other run's doing then.
-    m_lock_loss.check();
-    m_volume.note_end();
+    if (at_work) {
+      // Whatever went wrong may be the other run's doing then.
+      m_lock_loss.check();
+      m_volume.note_end();
+    }
     throw;
   }
+}
+
+void DownloadRun::bring() {
+  prepare_directories(m_volume, m_console);
+  announce_start(m_config, m_revision, m_console);
+  if (!already_complete()) {
+    fetch();
+  }
+  m_console.announce("download_succeeded", "## Successfully downloaded model_files",
+                     {{"repository", m_config.repository}, {"revision", m_revision}});
+  clean_up();
 }
 
 void DownloadRun::resolve() {
@@ -145,7 +161,7 @@ void DownloadRun::resolve() {
   if (!credential.value.empty()) {
     m_console.debug("token", fmt::format("using the token from {}", credential.origin));
   }
-  m_client = make_client(m_config);
+  m_client = make_client(m_config, m_console);
   if (m_config.provider == Provider::nim) {
     auto nim = make_nim(m_config, *m_client, m_clock, m_console, m_manifests);
     m_nim = nim.get();
@@ -171,11 +187,11 @@ void DownloadRun::require_volume() {
 }
 
 void DownloadRun::tell_status() {
-  m_status.emplace(
-      StatusFiles{.status = m_volume.layout().status(),
-                  .metrics = m_config.metrics_file,
-                  .may_write = [this] { return !m_lock_loss.happened() && m_lock->confirm(); }},
-      this_run(m_config, m_revision, m_clock), m_progress, m_console, m_clock);
+  m_identity.revision = m_revision;
+  m_status->go_on({.status = m_volume.layout().status(),
+                   .metrics = m_config.metrics_file,
+                   .may_write = [this] { return !m_lock_loss.happened() && m_lock->confirm(); }},
+                  m_identity);
 }
 
 bool DownloadRun::already_complete() {
@@ -196,7 +212,7 @@ bool DownloadRun::already_complete() {
                      {{"completed_at", record->completed_at}});
   write_hub_files(m_config, m_volume.layout(), m_revision, record->files, m_console);
   tell_findings(record->findings, m_console);
-  summarize(milliseconds(0));
+  summarize(std::chrono::floor<milliseconds>(m_clock.steady_now() - m_begun));
   return true;
 }
 

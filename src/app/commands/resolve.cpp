@@ -136,7 +136,7 @@ void print(const Resolved& resolved, Console& console) {
 }  // namespace
 
 int run_resolve(const Config& config, Session& session) {
-  const auto client = make_client(config);
+  const auto client = make_client(config, session.console);
   const Resolved resolved = ask(config, session, *client);
   if (config.options.json) {
     session.console.document(document(resolved));

@@ -71,7 +71,7 @@ Expectation listed_by(source::Source& source, const Config& config, const Sessio
 }
 
 Expectation from_source(const Config& config, Session& session) {
-  const auto client = make_client(config);
+  const auto client = make_client(config, session.console);
   if (config.provider == Provider::nim) {
     NoStore store;
     return listed_by(*make_nim(config, *client, session.clock, session.console, store), config,

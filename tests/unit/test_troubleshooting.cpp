@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holds docs/troubleshooting.md to the program, in both directions: each message on the page is one
+// that the program has, and each sentence that can end a run is on the page. With NAI_UPDATE=1 in
+// the environment the list of those is written anew.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <catch2/catch_test_macros.hpp>
+
+#include <nai/util/error.hpp>
+#include <nai/util/text.hpp>
+
+#include "app/exit_status.hpp"
+#include "support/reference.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using nai::app::describe_failure;
+using nai::app::name_of;
+using nai::test::project_directory;
+using nai::test::read_file;
+using nai::util::Error;
+using nai::util::ErrorKind;
+
+constexpr std::string_view k_dots = "…";
+
+std::filesystem::path page_file() { return project_directory() / "docs/troubleshooting.md"; }
+
+// All sources below `directory` as one text, literals that go on in the next line joined.
+std::string sources(const std::string& directory = "src") {
+  std::string text;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(project_directory() / directory)) {
+    // Where kinds are named for other reasons than to report one.
+    const auto file = entry.path().filename();
+    if (entry.path().extension() == ".cpp" && file != "exit_status.cpp" && file != "finding.cpp") {
+      text += read_file(entry.path());
+    }
+  }
+  return std::regex_replace(text, std::regex(R"("\n\s*")"), "");
+}
+
+// The first string literal from `begin` to the end of the call, braces or statement it stands in.
+std::string literal_after(const std::string& text, std::size_t begin) {
+  int depth = 0;
+  for (auto at = begin; at < text.size() && depth >= 0 && text[at] != ';'; ++at) {
+    depth += text[at] == '(' || text[at] == '{' ? 1 : text[at] == ')' || text[at] == '}' ? -1 : 0;
+    if (text[at] != '"') {
+      continue;
+    }
+    std::string literal;
+    for (++at; at < text.size() && text[at] != '"'; ++at) {
+      at += text[at] == '\\' ? 1 : 0;
+      literal += text[at];
+    }
+    return literal;
+  }
+  return {};
+}
+
+// As the page has it: "cannot open …".
+std::string shown(const std::string& literal) {
+  auto text = std::regex_replace(literal, std::regex(R"(\{[^}]*\})"), std::string(k_dots));
+  text = std::regex_replace(text, std::regex("\n.*"), "");
+  return std::regex_replace(text, std::regex("`"), "'");
+}
+
+// The sentences that can end a run, by the name of their kind.
+std::map<std::string, std::set<std::string>> sentences() {
+  std::map<std::string, std::set<std::string>> result;
+  const auto collect = [&](const std::string& text, const char* pattern, const char* kind) {
+    const std::regex begin(pattern);
+    for (std::sregex_iterator it(text.begin(), text.end(), begin), end; it != end; ++it) {
+      const auto after = static_cast<std::size_t>(it->position() + it->length());
+      const auto sentence = shown(literal_after(text, after));
+      // What is only put together from parts stands with the parts.
+      if (std::regex_search(sentence, std::regex("[a-z]{3}"))) {
+        result[kind == nullptr ? std::string((*it)[1]) : kind].insert(sentence);
+      }
+    }
+  };
+  const auto all = sources();
+  collect(all, R"(\bErrorKind::(\w+),)", nullptr);
+  collect(all, R"(\bstorage_error\()", "storage");
+  collect(all, R"(\bnetwork_error\()", "temporary");
+  collect(sources("src/app"), R"(\brefuse\((?!const |std::string_view))", "usage");
+  result.erase("interrupted");
+  return result;
+}
+
+std::string list_of_sentences() {
+  const auto all = sentences();
+  std::string text;
+  for (int kind = 0; kind <= static_cast<int>(ErrorKind::interrupted); ++kind) {
+    const auto failure = describe_failure(Error(static_cast<ErrorKind>(kind), "CAUSE"));
+    const auto found = all.find(name_of(failure.kind));
+    if (found == all.end()) {
+      continue;
+    }
+    text += fmt::format("\n### {}: {}\n\n{}\n\n", failure.exit_status,
+                        failure.text.substr(0, failure.text.find_first_of(":\n")),
+                        failure.text.substr(failure.text.rfind('\n') + 1));
+    for (const auto& sentence : found->second) {
+      text += fmt::format("- `{}`\n", sentence);
+    }
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+TEST_CASE("Every message of the troubleshooting page is one that the program has", "[app][docs]") {
+  const auto text = sources();
+  std::size_t messages = 0;
+  const auto page = read_file(page_file());
+  for (const auto line : nai::util::split(page, '\n')) {
+    if (!line.starts_with("| `")) {
+      continue;
+    }
+    ++messages;
+    std::string message(line.substr(3, line.find('`', 3) - 3));
+    for (auto at = message.find(k_dots); at != std::string::npos; at = message.find(k_dots)) {
+      message.replace(at, k_dots.size(), "\n");
+    }
+    for (const auto part : nai::util::split(message, '\n')) {
+      INFO(part);
+      CHECK(text.find(part) != std::string::npos);
+    }
+  }
+  CHECK(messages > 20);
+}
+
+TEST_CASE("The troubleshooting page has every sentence that can end a run", "[app][docs]") {
+  auto page = read_file(page_file());
+  constexpr std::string_view k_opening = "<!-- sentences -->\n";
+  const auto begin = page.find(k_opening);
+  const auto end = page.find("<!-- end of sentences -->");
+  REQUIRE(begin != std::string::npos);
+  REQUIRE(end != std::string::npos);
+  const auto wanted = list_of_sentences();
+  const auto content = begin + k_opening.size();
+  if (std::getenv("NAI_UPDATE") != nullptr) {
+    std::ofstream(page_file()) << page.replace(content, end - content, wanted);
+    return;
+  }
+  CHECK(page.substr(content, end - content) == wanted);
+  CHECK(std::count(wanted.begin(), wanted.end(), '`') > 200);
+}
