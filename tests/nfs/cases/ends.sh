@@ -99,21 +99,22 @@ two_clients() {
 # another mount its flock proves nothing.
 holder_killed() {
   local first second holder begin
-  start_registry 6M
+  start_registry 2M
   job /mnt/v42 &
   first=$!
-  wait_for_served 6000000
+  wait_for_served 4000000
   holder=$(pgrep -x nai-model-proce)
   rm -f /mnt/tmp/log.other
   log=/mnt/tmp/log.other job /mnt/v3 &
   second=$!
   until grep -q 'waiting for the volume.*(process .* since ' /mnt/tmp/log.other 2>/dev/null; do
+    kill -0 $second 2>/dev/null || { complain "the second did not wait: $(cat /mnt/tmp/log.other)"; break; }
     sleep 0.1
   done
   kill -9 "$holder"
   begin=$(uptime_seconds)
   wait $first
-  until grep -q 'Starting model files' /mnt/tmp/log.other || ! kill -0 $second; do sleep 0.1; done
+  until grep -q 'Starting model files' /mnt/tmp/log.other || ! kill -0 $second 2>/dev/null; do sleep 0.1; done
   begin=$(($(uptime_seconds) - begin))
   [ "$begin" -ge 2 ] && [ "$begin" -le 8 ] || complain "taken over after $begin s"
   wait $second
