@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <nai/digest/hasher.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
 #include <nai/util/text.hpp>
@@ -36,6 +38,22 @@ std::string read_manifest_file(const std::filesystem::path& path) {
   throw util::Error(
       util::ErrorKind::usage,
       fmt::format("NIM_MANIFEST_FILE is {}, which does not exist or is empty", path.string()));
+}
+
+// What the file says now: another text under the same name is another wish. Empty when it cannot be
+// read, which read_manifest_file() tells.
+std::string digest_of_file(const std::filesystem::path& path) {
+  if (path.empty()) {
+    return {};
+  }
+  try {
+    const std::string text = read_manifest_file(path);
+    digest::Hasher hasher(digest::Algorithm::sha256, text.size());
+    hasher.update(std::as_bytes(std::span(text)));
+    return hasher.digest().to_string();
+  } catch (const util::Error&) {
+    return {};
+  }
 }
 
 std::string size_of(const source::ProfileSummary& profile) {
@@ -123,6 +141,7 @@ std::string wishes_name(const Config& config) {
   add("gpu_product", config.wishes.gpu_product);
   add("gpu_count", config.wishes.gpu_count ? std::to_string(*config.wishes.gpu_count) : "");
   add("manifest_file", config.manifest_file.string());
+  add("manifest_digest", digest_of_file(config.manifest_file));
   return wishes.is_null()
              ? ""
              : wishes.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);

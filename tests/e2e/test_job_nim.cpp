@@ -234,58 +234,6 @@ TEST_CASE("nim: a file that nobody published a checksum of is told to be so") {
   CHECK(report["files"][0]["verified_by"] == "size only: nobody published a checksum");
 }
 
-TEST_CASE("nim: each failure ends with its sentence and its status, before any directory") {
-  struct Row {
-    std::string part;
-    int answered;
-    int exit_status;
-    std::string sentence;
-  };
-  for (const Row& row :
-       {Row{"/proxy_auth", 401, 3, "has no access to it"},
-        Row{"/proxy_auth", 402, 3, "no subscription for this image"},
-        Row{"/proxy_auth", 403, 3, "has no access to it"},
-        Row{"/manifests/", 404, 4, "no version of the tag 1.2.2"},
-        Row{"/manifests/", 429, 75, "limits the rate of requests"},
-        Row{"/manifests/", 451, 3, "in the region"}, Row{"/manifests/", 503, 75, "out of order"}}) {
-    mock::NimService service;
-    service.add(nim_image(manifest_v1()));
-    service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
-      if (info.target.find(row.part) == std::string::npos) {
-        return {};
-      }
-      return {.answer = mock::json_response(row.answered, "{}")};
-    });
-    NimJob job(service);
-    job.environment["MAX_RETRIES"] = "1";
-    const auto result = job.run();
-    INFO(row.part << " " << row.answered << "\n" << result.out << result.err);
-    CHECK(result.exit_status == row.exit_status);
-    CHECK_THAT(result.err, ContainsSubstring(row.sentence));
-    CHECK_THAT(job.termination_message(), ContainsSubstring(row.sentence));
-    CHECK(result.out.empty());
-    CHECK(std::filesystem::is_empty(job.mount()));
-    CHECK_THAT(result.err + result.out, !ContainsSubstring("nvapi-right"));
-  }
-}
-
-TEST_CASE("nim: a blocked content host and a wrong key are named") {
-  mock::NimService service;
-  service.add(nim_image(manifest_v1()));
-  NimJob job(service);
-  job.environment["NGC_API_KEY"] = "nvapi-wrong";
-  const auto wrong = job.run();
-  CHECK(wrong.exit_status == 3);
-  CHECK_THAT(wrong.err, ContainsSubstring("NGC does not know the key, or it has expired"));
-  job.environment["NGC_API_KEY"] = " nvapi-right\r\n";
-  service.content_down();
-  const auto blocked = job.run();
-  INFO(blocked.err);
-  CHECK(blocked.exit_status == 75);
-  CHECK_THAT(blocked.err, ContainsSubstring("answers, but 127.0.0.2, where it keeps the content "
-                                            "of images, cannot be reached"));
-}
-
 TEST_CASE("nim: what cannot be is refused before anything is asked") {
   mock::NimService service;
   NimJob job(service);

@@ -110,6 +110,63 @@ TEST_CASE("a profile becomes blobs, links and references, and its bytes are the 
   CHECK(bench.service.violations().empty());
 }
 
+TEST_CASE("a refusal in the middle of a transfer that NGC let begin is no verdict on the key") {
+  NimBench bench({.location_lifetime = std::chrono::seconds(600)});
+  const auto source = bench.source(with_profile(bench, k_generic_profile));
+  const Manifest manifest = planned(*source);
+  const Artifact& weights = artifact_at(manifest, "-949");
+  bool refuses = true;
+  bench.service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
+    if (!refuses || info.target.find("/files/model-00001") == std::string::npos) {
+      return {};
+    }
+    return {.answer = mock::json_response(401, "{}")};
+  });
+  TextSink sink;
+  const FetchResult refused = source->fetch(weights, {0, 100}, sink, {});
+  CHECK(refused.verdict == nai::http::Verdict::retry);
+  CHECK_THAT(refused.cause, ContainsSubstring("401 Unauthorized"));
+  refuses = false;
+  CHECK(source->fetch(weights, {0, 100}, sink, {}).verdict == nai::http::Verdict::success);
+  CHECK(sink.text.size() == 100);
+}
+
+TEST_CASE("an empty file is a file") {
+  NimBench bench;
+  auto models = ngc_models(1000);
+  models[0].files[4].content = mock::Content::inline_bytes("");
+  bench.service.add(models[0]);
+  const auto source = bench.source(with_profile(bench, k_generic_profile));
+  const Manifest manifest = planned(*source);
+  CHECK(artifact_at(manifest, "a39e568b378709a9506dec28eab83355").size == 0);
+}
+
+TEST_CASE("the sizes of the table are asked for once, and their lack stops nothing") {
+  NimBench bench;
+  bench.service.set_fault_hook([](const mock::RequestInfo& info) -> mock::Fault {
+    if (info.target.find("/v2/org/") == std::string::npos) {
+      return {};
+    }
+    return {.answer = mock::json_response(503, "{}")};
+  });
+  const auto source = bench.source(bench.options());
+  CHECK(planned(*source).artifacts.empty());
+  CHECK(source->plan().profiles.size() == 2);
+  CHECK_FALSE(source->plan().profiles[0].bytes);
+  CHECK(bench.service.request_count("/v2/org/") == 1);
+  CHECK(bench.log.count("sizes_unknown") == 1);
+}
+
+TEST_CASE("an image of another platform is told as what it is") {
+  NimBench bench;
+  NimOptions options = bench.options();
+  options.platform = "linux/arm64";
+  const auto source = bench.source(options);
+  static_cast<void>(source->resolve({}));
+  CHECK(source->plan().platform == "linux/amd64");
+  CHECK(bench.log.count("platform_differs") == 1);
+}
+
 TEST_CASE("a location is renewed when it expired, and the key never leaves NGC") {
   NimBench bench({.location_lifetime = std::chrono::seconds(600)});
   const auto source = bench.source(with_profile(bench, k_generic_profile));
@@ -226,12 +283,66 @@ TEST_CASE("layers that cannot be read are an error only for who wants a profile"
   CHECK(bench.service.violations().empty());
 }
 
+TEST_CASE("the image's own path of its manifest is the first to be tried, if it can be one") {
+  NimBench bench;
+  mock::NimImage image = nim_image(manifest_v1());
+  mock::Tar other;
+  other.file("srv/own.yaml", manifest_v2());
+  image.layers.push_back(mock::gzip_layer(other));
+  for (const auto& [path, schema] : {std::pair<std::string, std::string>{"/srv/own.yaml", "2.0.0"},
+                                     {"/srv/own.yaml\n# found: x", "v1"},
+                                     {"../../etc/shadow", "v1"}}) {
+    image.environment = {"NIM_MANIFEST_PATH=" + path};
+    bench.service.add(image);
+    const auto source = bench.source(bench.options());
+    CHECK(planned(*source).artifacts.empty());
+    CHECK(source->plan().schema == schema);
+    CHECK(source->plan().manifest_origin.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("layers that cannot be had are an error only for who wants a profile") {
+  NimBench bench;
+  const mock::FaultHook no_layers = [](const mock::RequestInfo& info) -> mock::Fault {
+    if (info.target.find("/blobs/") == std::string::npos) {
+      return {};
+    }
+    return {.answer = mock::json_response(503, "{}")};
+  };
+  for (const std::string& profile : {std::string(), k_generic_profile}) {
+    bench.service.set_fault_hook({});
+    const auto source = bench.source(with_profile(bench, profile));
+    static_cast<void>(source->resolve({}));
+    bench.service.set_fault_hook(no_layers);
+    if (profile.empty()) {
+      CHECK(source->list({}).artifacts.empty());
+      CHECK_THAT(source->plan().reason, ContainsSubstring("is out of order after 3 tries: 503"));
+    } else {
+      CHECK_THROWS_AS(source->list({}), nai::util::Error);
+    }
+  }
+}
+
 TEST_CASE("a token that ends in the middle is renewed") {
   NimBench bench({.token_uses = 2});
   const auto source = bench.source(bench.options());
   CHECK(planned(*source).artifacts.empty());
   CHECK(source->plan().profiles.size() == 2);
   CHECK(bench.service.request_count("/proxy_auth") > 1);
+}
+
+TEST_CASE("a token that ends in the middle of a layer is renewed, and the layer continued") {
+  NimBench bench({.token_uses = 1, .redirects_blobs = false});
+  bench.service.set_fault_hook([](const mock::RequestInfo& info) -> mock::Fault {
+    if (info.target.find("/blobs/") != std::string::npos && !info.range) {
+      return {.cut = mock::Fault::Cut::inside_body, .cut_after_body_bytes = 20};
+    }
+    return {};
+  });
+  const auto source = bench.source(bench.options());
+  CHECK(planned(*source).artifacts.empty());
+  CHECK(source->plan().profiles.size() == 2);
+  CHECK(bench.service.violations().empty());
 }
 
 TEST_CASE("a layer that breaks off is continued, and one of wrong content is refused") {

@@ -67,3 +67,21 @@ TEST_CASE("The record's names for source and selection are stable", "[app]") {
   CHECK(selection_name(load({{"ALLOW_PATTERNS", "*.json"}, {"IGNORE_PATTERNS", "a,b"}})) ==
         R"({"include":["*.json"],"exclude":["a","b"]})");
 }
+
+TEST_CASE("Another model manifest in the same file is another selection", "[app]") {
+  const TemporaryDirectory directory;
+  const auto file = directory.path().string() + "/manifest.yaml";
+  const auto name = [&] {
+    return selection_name(load_config(
+        {},
+        {{"PROVIDER", "nim"}, {"REPO_ID", "nvcr.io/nim/meta/x:1"}, {"NIM_MANIFEST_FILE", file}}));
+  };
+  write_file(file, "a");
+  const auto first = name();
+  CHECK_THAT(first, ContainsSubstring("sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b980"
+                                      "7785afee48bb"));
+  write_file(file, "b");
+  CHECK(name() != first);
+  write_file(file, "a");
+  CHECK(name() == first);
+}

@@ -110,8 +110,8 @@ TEST_CASE("the key is asked about once, and travels encoded") {
     return answer(403);
   });
   const Connection connection = bench.connection();
-  CHECK(NgcSession(connection, endpoints(), "nvapi-a+b").check_key({}) == KeyState::invalid);
-  CHECK(NgcSession(connection, endpoints(), "old").check_key({}) == KeyState::unknown);
+  CHECK(NgcSession(connection, endpoints(), "nvapi-a+b").check_key("", {}) == KeyState::invalid);
+  CHECK(NgcSession(connection, endpoints(), "old").check_key("", {}) == KeyState::unknown);
   CHECK(bench.client.requests().size() == 1);
 }
 
@@ -166,4 +166,41 @@ TEST_CASE("versions are encoded in addresses") {
         "v2/org/nim/team/meta/models/llama-3_1/versions/0.11.1%2Bba20956e/files/a%20b/c%2Bd");
   CHECK(NgcVersion{"org/model", "1"}.model_path() == "v2/org/org/models/model");
   CHECK(version.scope() == "nim/meta");
+}
+
+TEST_CASE("a key of the older kind is known when a token can be had for it") {
+  int status = 200;
+  std::string body = R"({"token":"t"})";
+  Bench bench([&](const http::Request&) { return answer(status, {}, body); });
+  const Connection connection = bench.connection();
+  NgcSession session(connection, endpoints(), "old");
+  CHECK(session.check_key("nim/meta", {}) == KeyState::valid);
+  // What cannot stand in a header is no token.
+  body = R"({"token":"t\r\nX-Evil: 1"})";
+  CHECK(session.check_key("nim/meta", {}) == KeyState::unknown);
+  CHECK_THROWS_AS(session.authorization("nim/meta", {}), util::Error);
+  status = 401;
+  CHECK(session.check_key("nim/meta", {}) == KeyState::invalid);
+  CHECK_THROWS_WITH(session.authorization("nim/meta", {}),
+                    ContainsSubstring("auth.example refused the NGC key for nim/meta: 401"));
+}
+
+TEST_CASE("an older key goes over TLS only") {
+  Bench bench([](const http::Request&) { return answer(200, {}, R"({"token":"t"})"); });
+  const Connection connection = bench.connection();
+  NgcSession session(
+      connection, {*http::Url::parse("https://a.example"), *http::Url::parse("http://b.example")},
+      "old");
+  CHECK_THROWS_WITH(session.authorization("nim/meta", {}),
+                    ContainsSubstring("NGC_AUTH_ENDPOINT is http://b.example"));
+  CHECK(session.check_key("nim/meta", {}) == KeyState::unknown);
+  CHECK(bench.client.requests().empty());
+}
+
+TEST_CASE("nobody's words show a key, encoded or not") {
+  Bench bench([](const http::Request&) { return answer(200); });
+  const Connection connection = bench.connection();
+  const NgcSession session(connection, endpoints(), "old-key");
+  CHECK(session.without_key("old-key, Basic JG9hdXRodG9rZW46b2xkLWtleQ==") == "***, Basic ***");
+  CHECK(NgcSession(connection, endpoints(), "*").without_key("a*b") == "a***b");
 }

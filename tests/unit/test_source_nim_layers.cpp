@@ -166,3 +166,48 @@ TEST_CASE("of a large layer no more is read than it takes") {
   CHECK(facts.files.at(k_path) == "early");
   CHECK_FALSE(facts.verified);
 }
+
+TEST_CASE("links and manifests without end do not fill the memory") {
+  const auto kept = [](const mock::Tar& tar) {
+    const std::string bytes = tar.bytes();
+    const Blob blob{.digest = *digest::Digest::from_hex(
+                        digest::Algorithm::sha256, mock::Content::inline_bytes(bytes).sha256()),
+                    .size = bytes.size()};
+    WantedFiles files = wanted();
+    files.budget = 10'000;
+    LayerScan reading(blob, files, k_no_limit);
+    reading.push(std::as_bytes(std::span(bytes)));
+    CHECK(reading.is_intact());
+    CHECK(reading.kept_bytes() < 20'000);
+    return reading.finish();
+  };
+  mock::Tar links;
+  mock::Tar whiteouts;
+  mock::Tar manifests;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = std::to_string(i);
+    links.symbolic_link("l" + name, "t");
+    whiteouts.file(name + "/.wh..wh..opq", "");
+    manifests.file(name + "/model_manifest.yaml", std::string(1'000, 'x'));
+  }
+  for (const mock::Tar& tar : {links, whiteouts, manifests}) {
+    CHECK_THROWS_WITH(kept(tar), ContainsSubstring("more links and manifests than make sense"));
+  }
+  // A name that no file system takes is passed over.
+  CHECK(kept(mock::Tar().pax_file(std::string(5'000, 'd') + "/model_manifest.yaml", "x"))
+            .files.empty());
+}
+
+TEST_CASE("a manifest that is larger than any is told, not passed over") {
+  mock::Tar tar;
+  tar.file(k_path, std::string((std::size_t{64} << 20U) + 1, ' '));
+  CHECK_THROWS_WITH(scan(tar.bytes(), std::size_t{1} << 20U),
+                    ContainsSubstring("more than makes sense"));
+}
+
+TEST_CASE("old sparse files with a map of many parts are passed over") {
+  std::string bytes = mock::Tar().sparse_file("sparse", "data", 2).bytes();
+  bytes = bytes.substr(0, bytes.size() - 1024) + mock::Tar().file(k_path, "behind").bytes();
+  CHECK(scan(bytes).files.at(k_path) == "behind");
+  CHECK(scan(bytes, 7).files.at(k_path) == "behind");
+}

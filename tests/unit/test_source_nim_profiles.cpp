@@ -88,6 +88,23 @@ TEST_CASE("the legacy shape, anchors, merges of one mapping by alias, and odd me
   CHECK(anchored.profiles[1].files.size() == 1);
 }
 
+TEST_CASE("merges, nulls and truths as other writers of YAML have them") {
+  const ModelManifest manifest = parse_model_manifest(
+      "base: &base {llm_engine: vllm, tp: '2', gpu: null}\nmore: &more {pp: 1, tp: 8}\n"
+      "profiles:\n- id: a\n  tags: {<<: *base, tp: '4', gpu: ~, feat_lora: True}\n"
+      "- id: b\n  tags: {<<: [*base, *more], precision: bf16, key: null, trtllm_buildable: "
+      "TRUE}\n");
+  REQUIRE(manifest.profiles.size() == 2);
+  CHECK(manifest.profiles[0].tag("llm_engine") == "vllm");
+  CHECK(manifest.profiles[0].tag("tp") == "4");
+  CHECK_FALSE(manifest.profiles[0].is_for_gpu());
+  CHECK(manifest.profiles[0].has_lora());
+  CHECK(manifest.profiles[1].tag("tp") == "2");
+  CHECK(manifest.profiles[1].tag("pp") == "1");
+  CHECK(manifest.profiles[1].is_buildable());
+  CHECK_THROWS_WITH(parse_model_manifest("a: &x {<<: *x}"), ContainsSubstring("contains itself"));
+}
+
 TEST_CASE("what is no manifest is refused with the reason") {
   for (const auto& [text, why] : {
            std::pair<std::string, std::string>{"", "it is empty"},
@@ -116,6 +133,7 @@ TEST_CASE("origins") {
   CHECK(dummy.path == "engine.bin");
   CHECK(dummy.version.empty());
   CHECK(parse_origin("s3://bucket/x:1?file=y").store == FileOrigin::Store::other);
+  CHECK(parse_origin("hf://org/model?file=a").version == "main");
   CHECK(parse_origin("ngc://nim/q/m:1.0+abc?file=rank0.engine").version == "1.0+abc");
 }
 
@@ -137,6 +155,7 @@ TEST_CASE("a profile is chosen by name, tags and GPU, and never by guessing") {
   CHECK(chosen({.gpu_product = "NVIDIA-A10"}) == "c3");
   CHECK(chosen({.gpu_count = 4}) == "c1");
   CHECK(chosen({.tags = {{"tp", "4"}}, .gpu_product = "NVIDIA-A10", .gpu_count = 2}).empty());
+  CHECK(chosen({.tags = {{"tp", "4"}}, .gpu_count = 2}).empty());
 }
 
 TEST_CASE("wishes that nothing fulfils are mistakes with a list") {
@@ -147,6 +166,14 @@ TEST_CASE("wishes that nothing fulfils are mistakes with a list") {
                     ContainsSubstring("which 10 profiles are called"));
   CHECK_THROWS_WITH(choose_profile(manifest, {.tags = {{"tp", "64"}}}),
                     ContainsSubstring("NIM_TAGS_SELECTOR matches no profile"));
+}
+
+TEST_CASE("why nothing was chosen says what is missing") {
+  const ModelManifest manifest = parse_model_manifest(list_of_profiles());
+  CHECK_THAT(choose_profile(manifest, {.tags = {{"gpu", "L40S"}}}).reason,
+             ContainsSubstring("3 profiles are left, each made for certain GPUs"));
+  CHECK_THAT(choose_profile(manifest, {.tags = {{"tp", "4"}}, .gpu_count = 2}).reason,
+             ContainsSubstring("no profile fits the GPU"));
 }
 
 TEST_CASE("GPUs are compared by words, keys and expressions") {

@@ -30,16 +30,22 @@ std::string reason_of(const http::Response& response) {
     return util::printable(response.reason, k_max_id_bytes);
   }
   switch (response.status) {
+    case 200:
+      return "OK";
     case 400:
       return "Bad Request";
     case 401:
       return "Unauthorized";
+    case 402:
+      return "Payment Required";
     case 403:
       return "Forbidden";
     case 404:
       return "Not Found";
     case 429:
       return "Too Many Requests";
+    case 451:
+      return "Unavailable For Legal Reasons";
     case 500:
       return "Internal Server Error";
     case 502:
@@ -158,6 +164,8 @@ util::ErrorKind kind_of(int status) {
   }
 }
 
+}  // namespace
+
 std::string request_id(const http::Response& response) {
   constexpr std::array<std::string_view, 4> k_names = {"X-Request-Id", "X-Amz-Request-Id",
                                                        "X-Amz-Cf-Id", "CF-RAY"};
@@ -168,8 +176,6 @@ std::string request_id(const http::Response& response) {
   }
   return {};
 }
-
-}  // namespace
 
 std::string hub_error_text(const http::Response& response, std::string_view body,
                            const http::Url& url) {

@@ -22,6 +22,9 @@ inline constexpr std::size_t k_max_error_body_bytes = std::size_t{16} * 1024;
 [[nodiscard]] util::Error hub_error(const http::Response& response, std::string_view body,
                                     const http::Url& url);
 
+// The id under which the server knows its answer; empty when it told none. Of any server.
+[[nodiscard]] std::string request_id(const http::Response& response);
+
 // "503 Service Unavailable: <the server's messages> (Request ID: ...)" in one line, for causes of
 // retries. Of any server, not only the Hub.
 [[nodiscard]] std::string server_words(const http::Response& response, std::string_view body);

@@ -53,6 +53,9 @@ bool AnswerSink::on_response(const http::Response& head) {
     m_accepted = m_problem.empty();
     return m_accepted;
   }
+  if (head.status >= 200 && head.status < 300) {
+    m_problem = "an answer of this kind has no content";
+  }
   return head.status >= 400;
 }
 

@@ -79,18 +79,23 @@ bool is_attestation(const json& entry) {
          util::string_member(*annotations, "vnd.docker.reference.type") == "attestation-manifest";
 }
 
+// What an object, such as a configuration, says of a platform.
+Platform platform_in(const json& object) {
+  const auto text = [&](const char* name) {
+    return util::printable(util::string_member(object, name).value_or(""), 60);
+  };
+  return {.os = text("os"), .architecture = text("architecture"), .variant = text("variant")};
+}
+
 Platform platform_of(const json& entry) {
   const json* platform = util::member(entry, "platform");
-  if (platform == nullptr) {
-    return {};
-  }
-  return {.os = util::string_member(*platform, "os").value_or(""),
-          .architecture = util::string_member(*platform, "architecture").value_or(""),
-          .variant = util::string_member(*platform, "variant").value_or("")};
+  return platform == nullptr ? Platform{} : platform_in(*platform);
 }
 
 Blob choose_platform(const ImageReference& reference, const json& index, const Platform& platform) {
   std::string offered;
+  int unnamed = 0;
+  const json* last_unnamed = nullptr;
   for (const json& entry : array_of(index, "manifests")) {
     const Platform found = platform_of(entry);
     if (is_attestation(entry) || found.os == "unknown" || found.architecture == "unknown") {
@@ -100,7 +105,16 @@ Blob choose_platform(const ImageReference& reference, const json& index, const P
         (platform.variant.empty() || found.variant == platform.variant)) {
       return blob_of(reference, entry, platform.to_string());
     }
+    if (found.os.empty() && found.architecture.empty()) {
+      ++unnamed;
+      last_unnamed = &entry;
+      continue;
+    }
     offered += (offered.empty() ? "" : ", ") + util::printable(found.to_string(), 60);
+  }
+  // An index need not name platforms; then its only image is meant, whose configuration does.
+  if (unnamed == 1 && offered.empty()) {
+    return blob_of(reference, *last_unnamed, platform.to_string());
   }
   throw util::Error(
       util::ErrorKind::not_found,
@@ -151,8 +165,10 @@ Image resolve_image(RegistryClient& registry, const ImageReference& reference,
     const Blob child = choose_platform(reference, content, platform);
     manifest = registry.get_manifest(child.digest.to_string(), stop);
     if (manifest.body.size() != child.size) {
-      refuse(reference, fmt::format("the manifest for {} has {} bytes instead of {}",
-                                    platform.to_string(), manifest.body.size(), child.size));
+      refuse(
+          reference,
+          fmt::format("the manifest for {}, as {} sent it, has {} bytes instead of {}",
+                      platform.to_string(), registry.sender(), manifest.body.size(), child.size));
     }
     content = parse(reference, manifest.body, "manifest");
   }
@@ -166,8 +182,10 @@ Image resolve_image(RegistryClient& registry, const ImageReference& reference,
   const json settings =
       parse(reference, registry.get_blob(config_blob, k_max_config_bytes, stop), "configuration");
 
+  const Platform own = platform_in(settings);
   Image image{.reference_digest = named,
               .digest = manifest.digest,
+              .platform = own.os.empty() || own.architecture.empty() ? platform : own,
               .layers = {},
               .labels = {},
               .environment = {}};

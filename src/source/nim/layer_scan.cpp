@@ -6,14 +6,19 @@
 
 #include <fmt/format.h>
 
+#include <nai/util/text.hpp>
+#include <nai/util/units.hpp>
+
 namespace nai::source {
 
 namespace {
 
 constexpr std::uint64_t k_read_to_the_end = std::uint64_t{64} << 20U;
 constexpr std::uint64_t k_max_file_bytes = std::uint64_t{64} << 20U;
-// More than any image has; a layer that is made of links must not fill the memory.
-constexpr std::size_t k_max_notes = 500'000;
+// What no file system takes is not worth keeping.
+constexpr std::size_t k_max_path_bytes = 4096;
+// What an entry of a map takes beside its texts.
+constexpr std::size_t k_note_bytes = 128;
 constexpr int k_max_links = 8;
 constexpr std::string_view k_whiteout = ".wh.";
 constexpr std::string_view k_opaque = ".wh..wh..opq";
@@ -112,25 +117,53 @@ LayerScan::LayerScan(const Blob& blob, const WantedFiles& wanted, std::uint64_t 
 bool LayerScan::push(std::span<const std::byte> data) {
   m_hasher.update(data);
   if (!m_tar_ended) {
-    m_tar_ended = !m_decompressor.push(
-        data, [&](std::span<const std::byte> piece) { return m_tar.push(piece); });
+    read(data);
   }
   return !m_tar_ended || m_to_the_end;
 }
 
-LayerFacts LayerScan::finish() {
-  if (m_hasher.position() == m_blob.size) {
-    if (m_hasher.digest() != m_blob.digest) {
-      throw util::Error(util::ErrorKind::content_mismatch,
-                        fmt::format("the layer {} came with digest {}", m_blob.digest.to_string(),
-                                    m_hasher.digest().to_string()));
-    }
-    m_facts.verified = true;
+void LayerScan::read(std::span<const std::byte> data) {
+  try {
+    m_tar_ended = !m_decompressor.push(
+        data, [&](std::span<const std::byte> piece) { return m_tar.push(piece); });
+  } catch (const util::Error& error) {
+    // Whether it was made so, or came so, the digest tells.
+    m_problem = error;
+    m_tar_ended = true;
   }
+}
+
+bool LayerScan::is_intact() const {
+  return m_hasher.position() == m_blob.size && m_hasher.digest() == m_blob.digest;
+}
+
+LayerFacts LayerScan::finish() {
+  const bool complete = m_hasher.position() == m_blob.size;
+  if (complete && m_hasher.digest() != m_blob.digest) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      fmt::format("the layer {} came with digest {}", m_blob.digest.to_string(),
+                                  m_hasher.digest().to_string()));
+  }
+  if (m_problem) {
+    throw util::Error(m_problem->kind(), m_problem->what());
+  }
+  m_facts.verified = complete;
   return std::move(m_facts);
 }
 
+void LayerScan::keep(std::size_t bytes) {
+  m_kept += bytes;
+  if (m_kept > m_wanted.budget) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      fmt::format("the layer {} has more links and manifests than make sense",
+                                  m_blob.digest.to_string()));
+  }
+}
+
 bool LayerScan::on_entry(const TarEntry& entry) {
+  if (entry.path.size() > k_max_path_bytes || entry.link_target.size() > k_max_path_bytes) {
+    return false;
+  }
   const std::string_view name = name_of(entry.path);
   if (name.starts_with(k_whiteout)) {
     note_whiteout(directory_of(entry.path), name);
@@ -138,24 +171,32 @@ bool LayerScan::on_entry(const TarEntry& entry) {
   }
   const bool wanted = m_wanted.contains(entry.path);
   if (entry.type == TarEntry::Type::symbolic_link) {
-    if (m_facts.links.size() < k_max_notes) {
-      m_facts.links.insert_or_assign(entry.path, entry.link_target);
-    }
+    keep(entry.path.size() + entry.link_target.size() + k_note_bytes);
+    m_facts.links.insert_or_assign(entry.path, entry.link_target);
   } else if (entry.type == TarEntry::Type::hard_link && wanted) {
+    keep(entry.path.size() + entry.link_target.size() + k_note_bytes);
     m_facts.hard_links.insert_or_assign(entry.path, normalize_path(entry.link_target).value_or(""));
   }
-  if (entry.type != TarEntry::Type::file || !wanted || entry.size > k_max_file_bytes) {
+  if (entry.type != TarEntry::Type::file || !wanted) {
     return false;
   }
+  if (entry.size > k_max_file_bytes) {
+    throw util::Error(util::ErrorKind::content_mismatch,
+                      fmt::format("the layer {} has a /{} of {}, more than makes sense",
+                                  m_blob.digest.to_string(), util::printable(entry.path, 200),
+                                  util::format_bytes(entry.size)));
+  }
+  keep(entry.path.size() + static_cast<std::size_t>(entry.size) + k_note_bytes);
   m_path = entry.path;
   m_content.clear();
   return true;
 }
 
 void LayerScan::note_whiteout(const std::string& directory, std::string_view name) {
+  keep(directory.size() + name.size() + k_note_bytes);
   if (name == k_opaque) {
     m_facts.opaque.insert(directory);
-  } else if (m_facts.removed.size() < k_max_notes) {
+  } else {
     m_facts.removed.insert(join(directory, name.substr(k_whiteout.size())));
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <nai/digest/hasher.hpp>
+#include <nai/util/error.hpp>
 
 #include <source/nim/decompressor.hpp>
 #include <source/nim/image.hpp>
@@ -31,6 +32,8 @@ struct LayerFacts {
 struct WantedFiles {
   std::set<std::string, std::less<>> paths;
   std::set<std::string, std::less<>> names;
+  // Bytes of contents, names and links that may be kept.
+  std::uint64_t budget = std::uint64_t{256} << 20U;
 
   [[nodiscard]] bool contains(std::string_view path) const;
 };
@@ -41,17 +44,24 @@ class LayerScan final : public TarVisitor {
  public:
   LayerScan(const Blob& blob, const WantedFiles& wanted, std::uint64_t max_output);
 
-  // False: enough. Throws Error{content_mismatch}.
+  // False: enough. What is wrong with the layer is told by finish().
   bool push(std::span<const std::byte> data);
   [[nodiscard]] std::uint64_t output_bytes() const { return m_decompressor.output_bytes(); }
+  // Of the budget, what was used.
+  [[nodiscard]] std::uint64_t kept_bytes() const { return m_kept; }
+  // All of it was pushed, and it is what the digest says.
+  [[nodiscard]] bool is_intact() const;
   // Call it when push() had enough, or all was pushed. Throws Error{content_mismatch} when the
-  // digest of a layer that was read to its end is wrong.
+  // digest of a layer that was read to its end is wrong, or the layer is no archive.
   [[nodiscard]] LayerFacts finish();
 
   bool on_entry(const TarEntry& entry) override;
   bool on_content(std::span<const std::byte> data, bool last) override;
 
  private:
+  void read(std::span<const std::byte> data);
+  // Counts what is kept. Throws Error{content_mismatch} when it is too much.
+  void keep(std::size_t bytes);
   void note_whiteout(const std::string& directory, std::string_view name);
 
   const Blob& m_blob;
@@ -61,6 +71,8 @@ class LayerScan final : public TarVisitor {
   TarReader m_tar;
   digest::Hasher m_hasher;
   bool m_tar_ended = false;
+  std::uint64_t m_kept = 0;
+  std::optional<util::Error> m_problem;
   std::string m_path;  // of the content that is being read
   std::string m_content;
   LayerFacts m_facts;

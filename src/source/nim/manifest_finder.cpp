@@ -48,6 +48,7 @@ std::optional<FoundFile> ManifestFinder::find(const std::vector<std::string>& ca
       break;
     }
     m_layers.assign(m_layers.size(), std::nullopt);
+    m_wanted.budget = WantedFiles().budget;
   }
   return m_found;
 }
@@ -113,19 +114,32 @@ bool ManifestFinder::scan(std::size_t layer, const std::stop_token& stop) {
   }
   m_log.debug("layer_scan", fmt::format("reading layer {} of {}, {}", layer + 1,
                                         m_image.layers.size(), util::format_bytes(blob.size)));
-  LayerScan scan(blob, m_wanted, m_limits.max_output_bytes - m_unpacked);
-  bool over_limit = false;
-  m_registry.stream_blob(
-      blob,
-      [&](std::span<const std::byte> data) {
-        m_read += data.size();
-        over_limit = m_read > m_limits.max_read_bytes;
-        return scan.push(data) && !over_limit;
-      },
-      stop);
-  m_unpacked += scan.output_bytes();
-  m_layers[layer] = scan.finish();
-  return !over_limit;
+  for (int tried = 1;; ++tried) {
+    LayerScan scan(blob, m_wanted, m_limits.max_output_bytes - m_unpacked);
+    bool over_limit = false;
+    m_registry.stream_blob(
+        blob,
+        [&](std::span<const std::byte> data) {
+          m_read += data.size();
+          over_limit = m_read > m_limits.max_read_bytes;
+          return scan.push(data) && !over_limit;
+        },
+        stop);
+    m_unpacked = std::min(m_unpacked + scan.output_bytes(), m_limits.max_output_bytes);
+    try {
+      m_layers[layer] = scan.finish();
+      m_wanted.budget -= scan.kept_bytes();
+      return !over_limit;
+    } catch (const util::Error& error) {
+      const std::string problem =
+          fmt::format("layer {} of {}, as {} sent it: {}", layer + 1, m_image.layers.size(),
+                      m_registry.sender(), error.what());
+      const bool spent = over_limit || m_unpacked == m_limits.max_output_bytes;
+      if (spent || scan.is_intact() || !m_registry.is_worth_another_try(tried, problem, stop)) {
+        throw util::Error(error.kind(), problem);
+      }
+    }
+  }
 }
 
 }  // namespace nai::source

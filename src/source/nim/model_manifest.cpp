@@ -141,7 +141,7 @@ class Reader {
       return;
     }
     for (const auto& [key, value] : tags->members) {
-      if (value->kind == YamlNode::Kind::scalar) {
+      if (value->kind == YamlNode::Kind::scalar && !value->is_null()) {
         profile.tags.insert_or_assign(util::printable(key, 100),
                                       util::printable(value->scalar, 200));
       }
@@ -245,6 +245,7 @@ FileOrigin parse_origin(std::string_view uri) {
     uri.remove_prefix(scheme + 3);
   }
   constexpr std::string_view k_file = "file=";
+  constexpr std::string_view k_default_branch = "main";
   const auto query = uri.find('?');
   if (query != std::string_view::npos) {
     for (const std::string_view part : util::split(uri.substr(query + 1), '&')) {
@@ -258,6 +259,8 @@ FileOrigin parse_origin(std::string_view uri) {
   origin.repository = uri.substr(0, colon);
   if (colon != std::string_view::npos) {
     origin.version = uri.substr(colon + 1);
+  } else if (origin.store == FileOrigin::Store::hugging_face) {
+    origin.version = k_default_branch;  // as every client of the Hub takes it
   } else if (const auto parts = util::split(uri, '/'); origin.path.empty() && parts.size() > 3) {
     // ngc://org/team/model/file: without a version, and so not to be fetched.
     const auto name = parts[0].size() + parts[1].size() + parts[2].size() + 2;
@@ -270,6 +273,10 @@ FileOrigin parse_origin(std::string_view uri) {
 std::string Profile::tag(const std::string& key) const {
   const auto found = tags.find(key);
   return found == tags.end() ? "" : found->second;
+}
+
+bool Profile::has(const std::string& feature) const {
+  return util::equals_ignoring_case(tag(feature), "true");
 }
 
 std::string Profile::engine() const {

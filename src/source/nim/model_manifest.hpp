@@ -16,7 +16,7 @@ struct FileOrigin {
 
   Store store = Store::other;
   std::string repository;  // "nim/meta/llama-3_1-8b-instruct", "meta-llama/Llama-3.1-8B-Instruct"
-  std::string version;     // empty: the manifest does not say
+  std::string version;     // empty: the manifest does not say; of the Hub, its default then
   std::string path;        // in the repository
 
   [[nodiscard]] std::string to_string() const;
@@ -36,13 +36,15 @@ struct Profile {
 
   // The tag's value; empty when it is not there.
   [[nodiscard]] std::string tag(const std::string& key) const;
+  // The tag says "true", in any case.
+  [[nodiscard]] bool has(const std::string& feature) const;
   // tensorrt_llm, vllm, sglang, tensorrt, onnx, ...
   [[nodiscard]] std::string engine() const;
   // Made for certain GPUs.
   [[nodiscard]] bool is_for_gpu() const;
   // The NIM builds an engine from it when it starts.
-  [[nodiscard]] bool is_buildable() const { return tag("trtllm_buildable") == "true"; }
-  [[nodiscard]] bool has_lora() const { return tag("feat_lora") == "true"; }
+  [[nodiscard]] bool is_buildable() const { return has("trtllm_buildable"); }
+  [[nodiscard]] bool has_lora() const { return has("feat_lora"); }
   // GPUs that it runs on.
   [[nodiscard]] unsigned gpus() const;
   [[nodiscard]] bool has_name(std::string_view wanted) const;

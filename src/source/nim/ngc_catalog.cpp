@@ -23,16 +23,21 @@ constexpr std::uint64_t k_max_pages = 2'000;
 constexpr std::chrono::seconds k_time_limit{300};
 
 struct Answer {
+  http::Url url;  // that answered in the end
   http::Response response;
   std::string body;
-  nlohmann::json json;  // of a success that is JSON
+  nlohmann::json json = {};  // of a success that is JSON
+  std::string problem = {};  // why a redirect was not followed
 
   [[nodiscard]] bool ok() const { return response.status == 200; }
-  // The organisation's rules want a context that a key does not have; NGC spells it so.
+  // The organisation's rules want a context that a key does not have; NGC spells it so. Its
+  // failures may come with a status of 200.
   [[nodiscard]] bool lacks_context() const {
-    return (response.status == 400 || response.status == 401 || response.status == 403) &&
-           util::contains_ignoring_case(body, "org conte");
+    const bool refused =
+        response.status == 400 || response.status == 401 || response.status == 403 || fails();
+    return refused && util::contains_ignoring_case(body, "org conte");
   }
+  [[nodiscard]] bool fails() const { return ok() && ngc_problem(json).has_value(); }
   [[nodiscard]] bool lacks_endpoint() const {
     return response.status == 404 || response.status == 405 || response.status == 501;
   }
@@ -53,6 +58,9 @@ class Caller {
       Answer answer = attempt(url, authorization);
       attempts.check(m_stop);
       const auto verdict = http::classify(answer.response);
+      if (answer.response.error && verdict == http::Verdict::fatal) {
+        throw ngc_unreachable(m_session, *answer.response.error, answer.url, attempts.purpose());
+      }
       if (answer.response.status == 401 && !renewed && !answer.lacks_context() &&
           m_session.renew(m_version.scope(), authorization)) {
         renewed = true;
@@ -62,10 +70,17 @@ class Caller {
         return answer;
       }
       const std::string cause =
-          m_session.without_key(answer.response.error ? answer.response.error->message
-                                                      : ngc_words(answer.response, answer.body));
+          m_session.without_key(answer.response.error    ? answer.response.error->message
+                                : answer.problem.empty() ? ngc_words(answer.response, answer.body)
+                                                         : answer.problem);
       if (!attempts.again(answer.response, cause, m_stop)) {
-        throw network_error(fmt::format("{}: {}: {}", attempts.purpose(), url.display(), cause));
+        throw answer.response.error
+            ? ngc_unreachable(m_session, *answer.response.error, answer.url, attempts.purpose())
+            : util::Error(
+                  util::ErrorKind::temporary,
+                  fmt::format("{}: {} does not serve it after {} tries: {}; run it again "
+                              "later",
+                              attempts.purpose(), answer.url.host(), attempts.failed(), cause));
       }
     }
   }
@@ -83,7 +98,10 @@ class Caller {
       if (http::classify(text.response) == http::Verdict::redirect && chain.follow(text.response)) {
         continue;
       }
-      Answer answer{.response = std::move(text.response), .body = std::move(text.body), .json = {}};
+      Answer answer{.url = chain.current(),
+                    .response = std::move(text.response),
+                    .body = std::move(text.body),
+                    .problem = chain.problem()};
       if (answer.ok()) {
         answer.json = util::parse_json(answer.body).value_or(nlohmann::json());
       }
@@ -111,10 +129,21 @@ std::string text_at(const nlohmann::json* array, std::size_t index) {
 }
 
 // Both shapes of lists: objects in `modelFiles`, or the parallel arrays beside presigned addresses.
-void add_page(const NgcVersion& version, const nlohmann::json& page, NgcListing& listing) {
+void add_page(const NgcVersion& version, const Answer& answer, NgcListing& listing) {
+  const nlohmann::json& page = answer.json;
+  if (!page.is_object()) {
+    throw util::Error(
+        util::ErrorKind::temporary,
+        fmt::format("NGC's list of {}, as {} sent it, is no JSON but {} bytes of {}; is there a "
+                    "proxy's page in between?",
+                    version.to_string(), answer.url.host(), answer.body.size(),
+                    util::printable(
+                        answer.response.headers.find("Content-Type").value_or("no type"), 100)));
+  }
   if (const auto problem = ngc_problem(page)) {
-    throw util::Error(util::ErrorKind::temporary,
-                      fmt::format("NGC cannot list {}: {}", version.to_string(), *problem));
+    throw util::Error(
+        util::ErrorKind::temporary,
+        fmt::format("NGC cannot list {}: {}; run it again later", version.to_string(), *problem));
   }
   const auto* objects = util::member(page, "modelFiles");
   const auto* paths = util::member(page, "filepath");
@@ -126,8 +155,12 @@ void add_page(const NgcVersion& version, const nlohmann::json& page, NgcListing&
           .sha256 = sha256_of(util::string_member(file, "sha256_base64").value_or("")),
           .blake3 = {}};
     }
-  } else if (paths != nullptr && paths->is_array() &&
-             (urls == nullptr || urls->size() == paths->size())) {
+  } else if (paths != nullptr && paths->is_array()) {
+    if (urls != nullptr && urls->size() != paths->size()) {
+      throw util::Error(util::ErrorKind::content_mismatch,
+                        fmt::format("NGC's list of {} has {} addresses for {} files",
+                                    version.to_string(), urls->size(), paths->size()));
+    }
     for (std::size_t i = 0; i < paths->size(); ++i) {
       listing.files[text_at(paths, i)].sha256 =
           sha256_of(text_at(util::member(page, "sha256_base64"), i));
@@ -158,13 +191,14 @@ bool goes_on(const nlohmann::json& page, std::uint64_t number, std::size_t added
 
 // Empty when the first page is refused; `refusal` has that answer then.
 std::optional<NgcListing> read_pages(NgcSession& session, Caller& caller, const std::string& path,
-                                     const NgcVersion& version, Answer& refusal) {
+                                     const NgcVersion& version, std::optional<Answer>& refusal) {
   NgcListing listing{.files = {}, .complete = true};
   bool more = true;
+  refusal.reset();
   for (std::uint64_t number = 1; more; ++number) {
     Answer answer =
         caller.get(session.api_url(path, fmt::format("page-size=500&page-number={}", number)));
-    if (!answer.ok()) {
+    if (!answer.ok() || answer.lacks_context()) {
       if (number == 1) {
         refusal = std::move(answer);
         return std::nullopt;
@@ -172,7 +206,7 @@ std::optional<NgcListing> read_pages(NgcSession& session, Caller& caller, const 
       throw ngc_error(session, answer.response, answer.body, version.to_string());
     }
     const std::size_t before = listing.files.size();
-    add_page(version, answer.json, listing);
+    add_page(version, answer, listing);
     more = goes_on(answer.json, number, listing.files.size() - before, listing.files.size());
   }
   return listing;
@@ -208,24 +242,50 @@ std::string NgcVersion::files_path(std::string_view path) const {
                      path.empty() ? "" : "/", http::percent_encode(path, "/"));
 }
 
+namespace {
+
+// Of a 401: what NGC says of a key that it did not get is not about the key.
+std::string key_advice(const NgcSession& session) {
+  if (!session.has_key()) {
+    return "wants a key; set NGC_API_KEY";
+  }
+  if (session.endpoints().api.scheme() != "https") {
+    return "wants a key, which is sent by https only; correct NGC_API_ENDPOINT";
+  }
+  return "refuses the key; check NGC_API_KEY, or make a new one at "
+         "https://org.ngc.nvidia.com/setup/api-keys";
+}
+
+}  // namespace
+
+util::Error ngc_unreachable(const NgcSession& session, const http::TransportError& error,
+                            const http::Url& url, const std::string& what) {
+  return network_error(
+      session.without_key(fmt::format("{}: {} cannot be reached: {}{}", what, url.host(),
+                                      error.message, network_advice(error, url))));
+}
+
 util::Error ngc_error(const NgcSession& session, const http::Response& response,
                       std::string_view body, const std::string& what) {
   const std::string words = session.without_key(ngc_words(response, body));
   switch (response.status) {
     case 401:
       return {util::ErrorKind::unauthorized,
-              fmt::format("{}: NGC {} (NGC said: {})", what,
-                          session.has_key() ? "refuses the key" : "wants a key; set NGC_API_KEY",
-                          words)};
+              fmt::format("{}: NGC {} (NGC said: {})", what, key_advice(session), words)};
     case 402:
     case 403:
       return {util::ErrorKind::unauthorized,
-              fmt::format("{}: the NGC key has no access to these files; ask for access to the "
-                          "model in the NGC catalog (NGC said: {})",
-                          what, words)};
+              fmt::format("{}: {} (NGC said: {})", what,
+                          session.has_key()
+                              ? "the NGC key has no access to these files; ask for access to the "
+                                "model in the NGC catalog"
+                              : "NGC gives these files to nobody without a key; set NGC_API_KEY",
+                          words)};
     case 404:
       return {util::ErrorKind::not_found,
-              fmt::format("{}: NGC does not have it (NGC said: {})", what, words)};
+              fmt::format("{}: NGC does not have it; choose another profile, or a newer image (NGC "
+                          "said: {})",
+                          what, words)};
     case 451:
       return {util::ErrorKind::unauthorized,
               fmt::format("{}: NVIDIA does not provide it in the region that this cluster's "
@@ -233,32 +293,34 @@ util::Error ngc_error(const NgcSession& session, const http::Response& response,
                           what, words)};
     default:
       return {util::ErrorKind::temporary,
-              fmt::format("{}: NGC does not answer as expected: {}", what, words)};
+              fmt::format("{}: NGC does not answer as expected: {}; check NGC_API_ENDPOINT", what,
+                          words)};
   }
 }
 
 NgcListing list_version(NgcSession& session, const Connection& connection,
                         const NgcVersion& version, const std::stop_token& stop) {
   Caller caller(session, connection, version, stop);
-  Answer refusal;
+  std::optional<Answer> refusal;
   if (auto listing = read_pages(session, caller, version.files_path(), version, refusal)) {
     return *std::move(listing);
   }
-  if (refusal.lacks_endpoint()) {
+  if (refusal->lacks_endpoint()) {
     const std::string presigned =
         fmt::format("{}/{}/files", version.model_path(), http::percent_encode(version.version));
     if (auto listing = read_pages(session, caller, presigned, version, refusal)) {
       return *std::move(listing);
     }
   }
-  if (!refusal.lacks_context()) {
-    throw ngc_error(session, refusal.response, refusal.body, version.to_string());
+  if (!refusal->lacks_context()) {
+    throw ngc_error(session, refusal->response, refusal->body, version.to_string());
   }
-  connection.log.info("ngc_without_list",
-                      fmt::format("NGC does not list {} for this key ({}); taking the checksums "
-                                  "from its checksums.blake3",
-                                  version.to_string(),
-                                  session.without_key(ngc_words(refusal.response, refusal.body))));
+  connection.log.info(
+      "ngc_without_list",
+      fmt::format("NGC does not list {} for this key ({}); taking the checksums "
+                  "from its checksums.blake3",
+                  version.to_string(),
+                  session.without_key(ngc_words(refusal->response, refusal->body))));
   const Answer checksums = caller.get(session.api_url(version.files_path("checksums.blake3")));
   return checksums.ok() ? read_checksums(checksums.body) : NgcListing{};
 }

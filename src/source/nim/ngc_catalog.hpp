@@ -41,9 +41,13 @@ struct NgcListing {
   bool complete = false;
 };
 
-// An Error for an answer of NGC's that asking again would not change.
+// An Error for an answer of NGC's, or the lack of one, that asking again would not change.
 [[nodiscard]] util::Error ngc_error(const NgcSession& session, const http::Response& response,
                                     std::string_view body, const std::string& what);
+// The same when nothing answered.
+[[nodiscard]] util::Error ngc_unreachable(const NgcSession& session,
+                                          const http::TransportError& error, const http::Url& url,
+                                          const std::string& what);
 
 // Lists the files of a version. Where NGC refuses lists ("Org contex missing"), the checksums come
 // from the version's own file checksums.blake3. Throws Error.

@@ -186,7 +186,9 @@ void NgcFetcher::check_refusal(Trip& trip, const http::Response& response, std::
   if (!is_api(trip.chain) || !fresh || http::classify(response) != http::Verdict::fatal) {
     return;
   }
-  if (response.status == 401 && m_session.renew(trip.file.version.scope(), trip.authorization)) {
+  // The probe was let in by the same key: a refusal now may pass, and the next run tells if not.
+  if (response.status == 401) {
+    static_cast<void>(m_session.renew(trip.file.version.scope(), trip.authorization));
     return;
   }
   throw ngc_error(m_session, response, body, trip.file.to_string());
@@ -217,18 +219,27 @@ NgcProbe NgcFetcher::probe(const NgcFile& file, const std::stop_token& stop) {
     if (const auto probe = probe_of(response)) {
       return *probe;
     }
-    const bool refused = is_api(chain) && http::classify(response) == http::Verdict::fatal;
+    const bool final = http::classify(response) == http::Verdict::fatal;
+    if (response.error && final) {
+      throw ngc_unreachable(m_session, *response.error, chain.current(), attempts.purpose());
+    }
+    const bool refused = is_api(chain) && final;
     if (refused && !(response.status == 401 && attempts.failed() == 0 &&
                      m_session.renew(scope, authorization))) {
       throw ngc_error(m_session, response, body, file.to_string());
     }
     const std::string cause =
-        m_session.without_key(response.error ? response.error->message : ngc_words(response, body));
+        m_session.without_key(response.error            ? response.error->message
+                              : chain.problem().empty() ? ngc_words(response, body)
+                                                        : chain.problem());
     if (!attempts.again(response, cause, stop)) {
-      const std::string what =
-          fmt::format("{}: {}: {}", attempts.purpose(), chain.current().display(), cause);
-      throw response.error ? network_error(what + network_advice(*response.error, chain.current()))
-                           : util::Error(util::ErrorKind::temporary, what);
+      throw response.error
+          ? ngc_unreachable(m_session, *response.error, chain.current(), attempts.purpose())
+          : util::Error(
+                util::ErrorKind::temporary,
+                fmt::format("{}: {} does not serve it after {} tries: {}; run it again "
+                            "later",
+                            attempts.purpose(), chain.current().host(), attempts.failed(), cause));
     }
   }
 }

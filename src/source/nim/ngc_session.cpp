@@ -25,6 +25,32 @@ constexpr std::string_view k_user = "$oauthtoken";
 constexpr std::uint64_t k_default_lifetime_seconds = 600;
 constexpr std::uint64_t k_longest_lifetime_seconds = 5400;
 
+struct TokenAnswer {
+  std::string value;
+  std::uint64_t lifetime_seconds;
+};
+
+// Empty when the answer has no token that can stand in a header.
+std::optional<TokenAnswer> token_in(const http::Response& response, std::string_view body) {
+  const auto json = util::parse_json(body);
+  auto token = json ? util::string_member(*json, "token") : std::nullopt;
+  if (response.status != 200 || response.error || !token || token->empty() ||
+      util::printable(*token, token->size()) != *token) {
+    return std::nullopt;
+  }
+  const auto lifetime =
+      util::unsigned_member(*json, "expires_in").value_or(k_default_lifetime_seconds);
+  return TokenAnswer{*std::move(token), std::min(lifetime, k_longest_lifetime_seconds)};
+}
+
+void replace_all(std::string& text, std::string_view secret) {
+  constexpr std::string_view k_mask = "***";
+  for (auto at = text.find(secret); !secret.empty() && at != std::string::npos;
+       at = text.find(secret, at + k_mask.size())) {
+    text.replace(at, secret.size(), k_mask);
+  }
+}
+
 }  // namespace
 
 NgcSession::NgcSession(const Connection& connection, NgcEndpoints endpoints, std::string key)
@@ -65,45 +91,77 @@ bool NgcSession::renew(const std::string& scope, const std::string& refused) {
   return true;
 }
 
-NgcSession::Token NgcSession::exchange(const std::string& scope, const std::stop_token& stop) {
+std::string NgcSession::scope_of(const std::string& repository) {
+  return repository.substr(0, repository.rfind('/'));
+}
+
+http::Request NgcSession::token_request(const std::string& scope) const {
   std::string base = m_endpoints.auth.path();
   while (base.ends_with('/')) {
     base.pop_back();
   }
-  const http::Url url = m_endpoints.auth.with_path(
-      base + "/token", "service=ngc&scope=group/ngc:" + http::percent_encode(scope, "/"));
+  http::Request request{
+      .url = m_endpoints.auth.with_path(
+          base + "/token", "service=ngc&scope=group/ngc:" + http::percent_encode(scope, "/")),
+      .time_limit = k_time_limit};
+  request.headers.add("Authorization", http::basic_authorization(k_user, m_key));
+  return request;
+}
+
+NgcSession::Token NgcSession::exchange(const std::string& scope, const std::stop_token& stop) {
+  const http::Request request = token_request(scope);
+  const http::Url& url = request.url;
+  if (url.scheme() != "https") {
+    throw util::Error(util::ErrorKind::usage,
+                      fmt::format("NGC_AUTH_ENDPOINT is {}, and a key is sent by https only",
+                                  m_endpoints.auth.display()));
+  }
   Attempts attempts(m_connection, "getting a token from " + url.display());
   while (true) {
-    http::Request request{.url = url, .time_limit = k_time_limit};
-    request.headers.add("Authorization", http::basic_authorization(k_user, m_key));
     const auto answer = http::send_for_text(m_connection.client, request, k_max_answer_bytes, stop);
     attempts.check(stop);
-    const auto verdict = http::classify(answer.response);
-    const auto json = util::parse_json(answer.body);
-    const auto token = json ? util::string_member(*json, "token") : std::nullopt;
-    if (verdict == http::Verdict::success && token && !token->empty()) {
-      const std::uint64_t lifetime =
-          std::min(util::unsigned_member(*json, "expires_in").value_or(k_default_lifetime_seconds),
-                   k_longest_lifetime_seconds);
-      return {
-          .value = *token,
-          .good_until = m_connection.clock.steady_now() + std::chrono::seconds(lifetime * 2 / 3)};
+    if (auto token = token_in(answer.response, answer.body)) {
+      const auto lifetime = std::chrono::seconds(token->lifetime_seconds * 2 / 3);
+      return {.value = std::move(token->value),
+              .good_until = m_connection.clock.steady_now() + lifetime};
     }
     const std::string words = answer.response.error ? answer.response.error->message
                                                     : ngc_words(answer.response, answer.body);
-    if (answer.response.status == 401 || answer.response.status == 403) {
+    const int status = answer.response.status;
+    if (status == 401 || status == 403) {
       throw util::Error(
           util::ErrorKind::unauthorized,
-          without_key(fmt::format("{} refused the NGC key for {}: {}", url.host(), scope, words)));
+          without_key(fmt::format("{} refused the NGC key for {}: {}; make a new one at "
+                                  "https://org.ngc.nvidia.com/setup/api-keys",
+                                  url.host(), scope, words)));
     }
-    if (!attempts.again(answer.response, without_key(words), stop)) {
-      throw network_error(without_key(fmt::format("{}: {}", attempts.purpose(), words)));
+    const bool final = http::classify(answer.response) == http::Verdict::fatal;
+    if (final || !attempts.again(answer.response, without_key(words), stop)) {
+      const std::string what = without_key(fmt::format("{}: {}", attempts.purpose(), words));
+      throw answer.response.error
+          ? network_error(what + network_advice(*answer.response.error, url))
+          : util::Error(util::ErrorKind::temporary, what + "; check NGC_AUTH_ENDPOINT");
     }
   }
 }
 
-KeyState NgcSession::check_key(const std::stop_token& stop) {
-  if (!key_is_token() || m_endpoints.api.scheme() != "https") {
+KeyState NgcSession::check_older_key(const std::string& scope, const std::stop_token& stop) {
+  if (m_key.empty() || scope.empty() || m_endpoints.auth.scheme() != "https") {
+    return KeyState::unknown;
+  }
+  const auto answer =
+      http::send_for_text(m_connection.client, token_request(scope), k_max_answer_bytes, stop);
+  if (token_in(answer.response, answer.body)) {
+    return KeyState::valid;
+  }
+  return answer.response.status == 401 ? KeyState::invalid : KeyState::unknown;
+}
+
+KeyState NgcSession::check_key(const std::string& scope, const std::stop_token& stop) {
+  if (!key_is_token()) {
+    return check_older_key(scope, stop);
+  }
+  if (m_endpoints.api.scheme() != "https") {
     return KeyState::unknown;
   }
   http::Request request{.url = api_url("v3/keys/get-caller-info"),
@@ -136,8 +194,8 @@ ImageFacts NgcSession::image_facts(const std::string& repository, const std::sto
         .url = api_url(fmt::format("v2/org/{}{}/repos/{}", parts[0], team, parts.back()),
                        "resolve-labels=true"),
         .time_limit = k_time_limit};
-    const std::string scope(repository.substr(0, repository.rfind('/')));
-    if (const auto authorization = this->authorization(scope, stop); !authorization.empty()) {
+    if (const auto authorization = this->authorization(scope_of(repository), stop);
+        !authorization.empty()) {
       request.headers.add("Authorization", authorization);
     }
     const auto answer = http::send_for_text(m_connection.client, request, k_max_answer_bytes, stop);
@@ -163,12 +221,27 @@ ImageFacts NgcSession::image_facts(const std::string& repository, const std::sto
 }
 
 std::string NgcSession::without_key(std::string text) const {
-  for (auto at = text.find(m_key); !m_key.empty() && at != std::string::npos;
-       at = text.find(m_key, at)) {
-    text.replace(at, m_key.size(), "***");
+  if (m_key.empty()) {
+    return text;
   }
+  const std::string basic = http::basic_authorization(k_user, m_key);
+  replace_all(text, m_key);
+  replace_all(text, std::string_view(basic).substr(basic.find(' ') + 1));
   return text;
 }
+
+namespace {
+
+// "UNAUTHORIZED: Invalid API key (Request ID: ...)".
+std::string status_words(const nlohmann::json& status, const std::string& id_of_response) {
+  const std::string description = util::string_member(status, "statusDescription").value_or("");
+  const std::string id = util::string_member(status, "requestId").value_or(id_of_response);
+  return fmt::format("{}{}{}{}", util::string_member(status, "statusCode").value_or(""),
+                     description.empty() ? "" : ": ", description,
+                     id.empty() ? "" : fmt::format(" (Request ID: {})", id));
+}
+
+}  // namespace
 
 std::string ngc_words(const http::Response& response, std::string_view body) {
   const auto json = util::parse_json(body);
@@ -176,31 +249,17 @@ std::string ngc_words(const http::Response& response, std::string_view body) {
   if (status == nullptr) {
     return server_words(response, body);
   }
-  const std::string code = util::string_member(*status, "statusCode").value_or("");
-  const std::string description = util::string_member(*status, "statusDescription").value_or("");
-  const std::string id = util::string_member(*status, "requestId").value_or("");
-  std::string words = fmt::format("{} {}", response.status, code);
-  if (!description.empty()) {
-    words += ": " + description;
-  }
-  if (!id.empty()) {
-    words += fmt::format(" (Request ID: {})", id);
-  }
-  return util::printable(words, 400);
+  return util::printable(
+      fmt::format("{} {}", response.status, status_words(*status, request_id(response))), 400);
 }
 
 std::optional<std::string> ngc_problem(const nlohmann::json& answer) {
   const auto* status = util::member(answer, "requestStatus");
-  if (status == nullptr) {
+  if (status == nullptr ||
+      util::string_member(*status, "statusCode").value_or("SUCCESS") == "SUCCESS") {
     return std::nullopt;
   }
-  const std::string code = util::string_member(*status, "statusCode").value_or("SUCCESS");
-  if (code == "SUCCESS") {
-    return std::nullopt;
-  }
-  return util::printable(
-      fmt::format("{}: {}", code, util::string_member(*status, "statusDescription").value_or("")),
-      300);
+  return util::printable(status_words(*status, ""), 300);
 }
 
 }  // namespace nai::source

@@ -42,13 +42,18 @@ class NgcSession {
   // {api}/{path}, the path encoded already.
   [[nodiscard]] http::Url api_url(std::string_view path, std::string query = {}) const;
   // The value of the Authorization field for the API, for what belongs to `scope`
-  // ("nim/meta"); empty without a key. Throws Error when a token cannot be had.
+  // ("nim/meta"); empty without a key, or when the API is not spoken to by https. Throws Error
+  // when a token cannot be had.
   [[nodiscard]] std::string authorization(const std::string& scope, const std::stop_token& stop);
   // The token for the scope was refused; true when a new one is worth a try.
   [[nodiscard]] bool renew(const std::string& scope, const std::string& refused);
 
-  // One question each, without retries: to name the cause of a failure, never otherwise.
-  [[nodiscard]] KeyState check_key(const std::stop_token& stop);
+  // "nim/meta" of "nim/meta/llama-3.1-8b-instruct".
+  [[nodiscard]] static std::string scope_of(const std::string& repository);
+
+  // One question each, without retries: to name the cause of a failure, never otherwise. Of a key
+  // of the older kind only a token for `scope` can be asked for; without one it stays unknown.
+  [[nodiscard]] KeyState check_key(const std::string& scope, const std::stop_token& stop);
   [[nodiscard]] ImageFacts image_facts(const std::string& repository, const std::stop_token& stop);
 
   [[nodiscard]] std::string without_key(std::string text) const;
@@ -58,7 +63,9 @@ class NgcSession {
     std::string value;
     util::SteadyTime good_until;
   };
+  [[nodiscard]] http::Request token_request(const std::string& scope) const;
   [[nodiscard]] Token exchange(const std::string& scope, const std::stop_token& stop);
+  [[nodiscard]] KeyState check_older_key(const std::string& scope, const std::stop_token& stop);
 
   const Connection& m_connection;
   NgcEndpoints m_endpoints;
@@ -69,7 +76,7 @@ class NgcSession {
 
 // NGC's own words about a failure: "401 Unauthorized: Org contex missing (Request ID: ...)".
 [[nodiscard]] std::string ngc_words(const http::Response& response, std::string_view body);
-// The requestStatus of an answer unless it is SUCCESS or missing.
+// The requestStatus of an answer, with the request's id, unless it is SUCCESS or missing.
 [[nodiscard]] std::optional<std::string> ngc_problem(const nlohmann::json& answer);
 
 }  // namespace nai::source

@@ -27,6 +27,7 @@ constexpr std::string_view k_native = "native-v1";
 constexpr const char* k_manifest_variable = "NIM_MANIFEST_PATH";
 // Versions whose sizes are worth a question, when no profile is chosen.
 constexpr std::size_t k_max_sized_profiles = 64;
+constexpr std::size_t k_max_path_bytes = 1000;
 
 Platform platform_of(const std::string& text) {
   const auto platform = Platform::parse(text);
@@ -52,6 +53,24 @@ std::string escaped(const std::string& path) {
 // The first line of a kept manifest tells where it was found.
 constexpr std::string_view k_origin_mark = "# found: ";
 
+// What the program says to do in general is about tokens and repositories of the Hub.
+template <typename Work>
+auto advised(const Work& work) {
+  try {
+    return work();
+  } catch (const util::Error& error) {
+    if (error.advice().empty() && error.kind() == util::ErrorKind::unauthorized) {
+      throw error.with_advice(
+          "nai-model-processor check, started in the Job's place, tries the key, the image and "
+          "each host by itself.");
+    }
+    if (error.advice().empty() && error.kind() == util::ErrorKind::not_found) {
+      throw error.with_advice("Compare REPO_ID with the NGC catalog, or with what the mirror has.");
+    }
+    throw;
+  }
+}
+
 class Nim final : public NimSource {
  public:
   Nim(NimOptions options, http::Client& client, util::Clock& clock, util::Log& log,
@@ -76,14 +95,43 @@ class Nim final : public NimSource {
   }
 
   std::string resolve(const std::stop_token& stop) override {
+    return advised([&] { return find_image(stop); });
+  }
+
+  Manifest list(const std::stop_token& stop) override {
+    return advised([&] { return plan_files(stop); });
+  }
+
+  FetchResult fetch(const Artifact& artifact, util::ByteRange range, RangeSink& sink,
+                    const std::stop_token& stop) override {
+    return m_staging.fetch({.artifact = artifact, .range = range, .sink = sink}, stop);
+  }
+  void forget(const Artifact& artifact) override { m_staging.forget(artifact); }
+
+  [[nodiscard]] const NimPlan& plan() const override { return m_plan; }
+  [[nodiscard]] KeyState key_state(const std::stop_token& stop) override {
+    return m_session.check_key(NgcSession::scope_of(m_reference.repository), stop);
+  }
+
+ private:
+  std::string find_image(const std::stop_token& stop) {
     m_stop = stop;
     m_image = resolve_image(m_registry, m_reference, m_platform, stop);
     m_plan.reference_digest = m_image->reference_digest.to_string();
     m_plan.digest = m_image->digest.to_string();
+    m_plan.platform = m_image->platform.to_string();
+    if (m_image->platform.os != m_platform.os ||
+        m_image->platform.architecture != m_platform.architecture) {
+      m_connection.log.warning(
+          "platform_differs",
+          fmt::format("{} is an image for {} only, and NIM_PLATFORM is {}; its model files are "
+                      "the same",
+                      m_plan.image, m_plan.platform, m_platform.to_string()));
+    }
     return m_plan.digest;
   }
 
-  Manifest list(const std::stop_token& stop) override {
+  Manifest plan_files(const std::stop_token& stop) {
     assert(m_image);
     m_stop = stop;
     Manifest manifest{
@@ -116,18 +164,6 @@ class Nim final : public NimSource {
     return manifest;
   }
 
-  FetchResult fetch(const Artifact& artifact, util::ByteRange range, RangeSink& sink,
-                    const std::stop_token& stop) override {
-    return m_staging.fetch({.artifact = artifact, .range = range, .sink = sink}, stop);
-  }
-  void forget(const Artifact& artifact) override { m_staging.forget(artifact); }
-
-  [[nodiscard]] const NimPlan& plan() const override { return m_plan; }
-  [[nodiscard]] KeyState key_state(const std::stop_token& stop) override {
-    return m_session.check_key(stop);
-  }
-
- private:
   [[nodiscard]] bool own_users() const {
     return !m_options.registry_user.empty() || !m_options.registry_password.empty();
   }
@@ -172,10 +208,13 @@ class Nim final : public NimSource {
     try {
       return model_manifest(stop);
     } catch (const util::Error& error) {
-      if (asked || error.kind() != util::ErrorKind::content_mismatch) {
+      if (asked || error.kind() == util::ErrorKind::interrupted) {
         throw;
       }
-      m_plan.reason = error.what();
+      // The last line; network failures have the product's own sentence in front.
+      const std::string_view reason = error.what();
+      const auto line_end = reason.rfind('\n');
+      m_plan.reason = reason.substr(line_end == std::string_view::npos ? 0 : line_end + 1);
       return std::nullopt;
     }
   }
@@ -213,7 +252,8 @@ class Nim final : public NimSource {
   std::optional<ModelManifest> find_manifest(const std::string& name, const std::stop_token& stop) {
     std::vector<std::string> candidates;
     if (const auto named = m_image->environment.find(k_manifest_variable);
-        named != m_image->environment.end() && !named->second.empty()) {
+        named != m_image->environment.end() && !named->second.empty() &&
+        util::printable(named->second, k_max_path_bytes) == named->second) {
       candidates.push_back(named->second);
     }
     for (const char* path :

@@ -254,12 +254,15 @@ ProfileChoice choose_profile(const ModelManifest& manifest, const ProfileWishes&
                       fmt::format("NIM_TAGS_SELECTOR matches no profile; the image has {}",
                                   shown(all_of(manifest))));
   }
+  left = only(left, [&](const Profile& profile) {
+    return !wishes.gpu_count || profile.gpus() <= *wishes.gpu_count;
+  });
   if (left.size() == 1 && !wishes.tags.empty() && wishes.gpu_product.empty()) {
     return {left.front(), "it is the only one that NIM_TAGS_SELECTOR leaves"};
   }
+  const std::size_t possible = left.size();
   left = only(left, [&](const Profile& profile) {
-    const bool enough = !wishes.gpu_count || profile.gpus() <= *wishes.gpu_count;
-    return enough && (!profile.is_for_gpu() || fits_gpu(profile, wishes.gpu_product));
+    return !profile.is_for_gpu() || fits_gpu(profile, wishes.gpu_product);
   });
   // Where one fits a longer name of the GPU, the others were made for its relatives.
   std::size_t longest = 0;
@@ -269,8 +272,15 @@ ProfileChoice choose_profile(const ModelManifest& manifest, const ProfileWishes&
   left = only(left, [&](const Profile& profile) {
     return profile.tag("gpu").empty() || profile.tag("gpu").size() == longest;
   });
+  if (left.empty() && possible > 0 && wishes.gpu_product.empty()) {
+    return {nullptr, fmt::format("{} profiles are left, each made for certain GPUs; name one in "
+                                 "NIM_MODEL_PROFILE, or the GPU in GPU_PRODUCT",
+                                 possible)};
+  }
   if (left.empty()) {
-    return {nullptr, "no profile fits the GPU that GPU_PRODUCT and GPU_COUNT describe"};
+    return {nullptr,
+            "no profile fits the GPU that GPU_PRODUCT and GPU_COUNT describe; the endpoint "
+            "decides when it starts, or name one in NIM_MODEL_PROFILE"};
   }
   std::stable_sort(left.begin(), left.end(), [&](const Profile* a, const Profile* b) {
     return rank(*a, wishes) < rank(*b, wishes);

@@ -54,21 +54,20 @@ bool RegistryAuth::may_have_credentials(const http::Url& where) const {
 std::optional<Refusal> RegistryAuth::satisfy(const http::Url& url, const http::Response& response,
                                              const std::stop_token& stop) {
   m_header.clear();
+  m_withheld.clear();
   Refusal refusal{.url = url, .response = response, .body = {}, .problem = {}};
-  if (const auto bearer = http::find_challenge(response.headers, "bearer")) {
-    const auto where = token_url(*bearer);
-    if (where) {
-      return ask_token(*where, stop);
-    }
-    refusal.problem = "it names no usable token server";
-    return refusal;
+  const auto bearer = http::find_challenge(response.headers, "bearer");
+  if (const auto where = bearer ? token_url(*bearer) : std::nullopt) {
+    return ask_token(*where, stop);
   }
   if (!http::find_challenge(response.headers, "basic")) {
-    refusal.problem = "it does not say how to authenticate";
+    refusal.problem =
+        bearer ? "it names no usable token server" : "it does not say how to authenticate";
     return refusal;
   }
   if (!may_have_credentials(url)) {
-    refusal.problem = m_credentials.empty() ? "it wants a user name and a password"
+    refusal.problem = m_credentials.empty() ? "it wants a user name and a password, "
+                                              "REGISTRY_USERNAME and REGISTRY_PASSWORD"
                                             : "credentials are sent over https only";
     return refusal;
   }
@@ -103,11 +102,12 @@ std::optional<Refusal> RegistryAuth::ask_token(const http::Url& url, const std::
     request.headers.add("Authorization",
                         http::basic_authorization(m_credentials.user, m_credentials.password));
   } else if (!m_credentials.empty()) {
-    refusal.problem = fmt::format(
+    m_withheld = fmt::format(
         "the registry's token server is {}://{}, to which the "
         "credentials for {} are not sent",
         url.scheme(), url.host(), m_image.host());
   }
+  refusal.problem = m_withheld;
   auto answer = http::send_for_text(m_connection.client, request, k_max_token_answer_bytes, stop);
   if (http::classify(answer.response) == http::Verdict::success) {
     const auto json = util::parse_json(answer.body);
@@ -129,6 +129,10 @@ std::optional<Refusal> RegistryAuth::ask_token(const http::Url& url, const std::
 
 std::string RegistryAuth::without_secrets(std::string text) const {
   replace_all(text, m_credentials.password);
+  if (!m_credentials.empty()) {
+    const std::string basic = http::basic_authorization(m_credentials.user, m_credentials.password);
+    replace_all(text, std::string_view(basic).substr(basic.find(' ') + 1));
+  }
   replace_all(text, std::string_view(m_header).substr(m_header.find(' ') + 1));
   return text;
 }

@@ -44,6 +44,8 @@ class RegistryAuth {
   [[nodiscard]] std::optional<Refusal> satisfy(const http::Url& url, const http::Response& response,
                                                const std::stop_token& stop);
   void forget() { m_header.clear(); }
+  // Why the last token was asked for without the credentials; empty when there was no reason.
+  [[nodiscard]] const std::string& withheld() const { return m_withheld; }
   // `text` without the credentials, should a server repeat them.
   [[nodiscard]] std::string without_secrets(std::string text) const;
 
@@ -56,6 +58,7 @@ class RegistryAuth {
   const ImageReference& m_image;
   RegistryCredentials m_credentials;
   std::string m_header;
+  std::string m_withheld;
 };
 
 }  // namespace nai::source

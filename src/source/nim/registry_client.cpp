@@ -27,6 +27,7 @@ constexpr std::string_view k_manifest_types =
 constexpr std::size_t k_max_manifest_bytes = std::size_t{4} << 20U;
 // nvcr.io was seen to refuse a good token once.
 constexpr std::chrono::milliseconds k_second_look{1'500};
+constexpr int k_content_tries = 3;
 
 digest::Digest sha256_of(std::string_view text) {
   digest::Hasher hasher(digest::Algorithm::sha256, text.size());
@@ -40,15 +41,46 @@ void append(std::string& text, std::span<const std::byte> data) {
   }
 }
 
-// Why the answer does not go on at `position`; empty when it does.
+// Why the answer does not go on at `position`; empty when it does, or begins anew.
 std::string range_problem(const http::Response& head, const Blob& blob, std::uint64_t position) {
   if (head.status == 200) {
-    return position == 0 ? "" : "the registry ignored the range asked for";
+    return "";
   }
   const auto range = http::parse_content_range(head.headers.find("Content-Range").value_or(""));
   const bool fits =
       range && range->range.offset == position && range->total.value_or(blob.size) == blob.size;
   return fits ? "" : "the registry sent another range than asked for";
+}
+
+bool is_object(std::string_view body) { return util::trim(body).starts_with('{'); }
+
+// Why an answer is not the manifest that was asked for; empty when it is.
+std::string manifest_problem(const http::Response& head, std::string_view body,
+                             const std::string& version) {
+  if (!is_object(body)) {
+    return fmt::format("is no JSON object but {} bytes of {}; is there a proxy's page in between?",
+                       body.size(),
+                       util::printable(head.headers.find("Content-Type").value_or("no type"), 100));
+  }
+  const digest::Digest digest = sha256_of(body);
+  for (const std::string_view expected :
+       {std::string_view(version), head.headers.find("Docker-Content-Digest").value_or("")}) {
+    const auto wanted = digest::Digest::parse(expected);
+    if (wanted && wanted->algorithm() == digest::Algorithm::sha256 && *wanted != digest) {
+      return fmt::format("has digest {} instead of {}", digest.to_string(), wanted->to_string());
+    }
+  }
+  return "";
+}
+
+std::string media_type_of(const http::Response& head) {
+  return std::string(
+      util::trim(util::split(head.headers.find("Content-Type").value_or(""), ';').front()));
+}
+
+std::string sender_of(const std::string& host, const http::Response& head) {
+  const std::string id = request_id(head);
+  return id.empty() ? host : fmt::format("{} (Request ID: {})", host, id);
 }
 
 // A signed location of another host that is too old, or was never good.
@@ -114,6 +146,7 @@ RegistryAnswer RegistryClient::attempt(const Question& question, const std::stop
     if (!chain.left_origin() && !m_auth.header().empty()) {
       request.headers.add("Authorization", m_auth.header());
     }
+    m_asked_host = chain.current().host();
     RegistryAnswer answer{.url = chain.current(),
                           .response = m_connection.client.send(request, question.sink, stop),
                           .left_registry = chain.left_origin()};
@@ -137,6 +170,10 @@ RegistryAnswer RegistryClient::attempt(const Question& question, const std::stop
       return answer;
     }
     if (http::classify(answer.response) != http::Verdict::redirect) {
+      const int status = answer.response.status;
+      if ((status == 401 || status == 403) && !chain.left_origin()) {
+        answer.problem = m_auth.withheld();
+      }
       return answer;
     }
     if (!chain.follow(answer.response)) {
@@ -146,12 +183,24 @@ RegistryAnswer RegistryClient::attempt(const Question& question, const std::stop
   }
 }
 
-RegistryManifest RegistryClient::get_manifest(const std::string& version,
+bool RegistryClient::is_worth_another_try(int tried, const std::string& problem,
+                                          const std::stop_token& stop) {
+  if (tried >= k_content_tries) {
+    return false;
+  }
+  m_connection.log.warning("registry_retry",
+                           fmt::format("asking {} again, try {} of {} failed: {}", m_image.host(),
+                                       tried, k_content_tries, problem));
+  Attempts(m_connection, "asking " + m_image.host()).check(stop);
+  return true;
+}
+
+RegistryAnswer RegistryClient::fetch_manifest(const std::string& version, std::string& body,
                                               const std::stop_token& stop) {
-  std::string body;
   AnswerSink sink(
-      [&](const http::Response&) {
+      [&](const http::Response& head) {
         body.clear();
+        m_sender = sender_of(m_asked_host, head);
         return std::string();
       },
       [&](std::span<const std::byte> data) {
@@ -165,28 +214,32 @@ RegistryManifest RegistryClient::get_manifest(const std::string& version,
                     .accept = std::string(k_manifest_types),
                     .sink = sink,
                     .attempts = attempts};
-  const RegistryAnswer answer = ask(question, stop);
-  if (answer.had_enough) {
-    throw util::Error(util::ErrorKind::content_mismatch,
-                      fmt::format("{}: its manifest is larger than 4 MiB", m_image.to_string()));
-  }
-  const digest::Digest digest = sha256_of(body);
-  RegistryManifest manifest{
-      .body = std::move(body),
-      .media_type = std::string(
-          util::split(answer.response.headers.find("Content-Type").value_or(""), ';').front()),
-      .digest = digest};
-  const auto said = answer.response.headers.find("Docker-Content-Digest");
-  for (const std::string& expected : {version, std::string(said.value_or(""))}) {
-    const auto wanted = digest::Digest::parse(expected);
-    if (wanted && wanted->algorithm() == digest::Algorithm::sha256 && *wanted != digest) {
+  return ask(question, stop);
+}
+
+RegistryManifest RegistryClient::get_manifest(const std::string& version,
+                                              const std::stop_token& stop) {
+  for (int tried = 1;; ++tried) {
+    std::string body;
+    const RegistryAnswer answer = fetch_manifest(version, body, stop);
+    if (answer.had_enough) {
       throw util::Error(util::ErrorKind::content_mismatch,
-                        fmt::format("{}: the manifest that {} sent has digest {} instead of {}",
-                                    m_image.to_string(), m_image.host(), digest.to_string(),
-                                    wanted->to_string()));
+                        fmt::format("{}: the manifest that {} sends is larger than 4 MiB",
+                                    m_image.to_string(), m_sender));
+    }
+    const std::string problem = manifest_problem(answer.response, body, version);
+    if (problem.empty()) {
+      const digest::Digest digest = sha256_of(body);
+      return {
+          .body = std::move(body), .media_type = media_type_of(answer.response), .digest = digest};
+    }
+    const std::string what =
+        fmt::format("{}: the manifest that {} sent {}", m_image.to_string(), m_sender, problem);
+    if (!is_worth_another_try(tried, what, stop)) {
+      throw util::Error(
+          is_object(body) ? util::ErrorKind::content_mismatch : util::ErrorKind::temporary, what);
     }
   }
-  return manifest;
 }
 
 std::string RegistryClient::get_blob(const Blob& blob, std::size_t max_bytes,
@@ -196,35 +249,53 @@ std::string RegistryClient::get_blob(const Blob& blob, std::size_t max_bytes,
     throw util::Error(util::ErrorKind::content_mismatch,
                       fmt::format("{} has {} bytes, more than makes sense", name, blob.size));
   }
-  std::string body;
-  stream_blob(
-      blob,
-      [&](std::span<const std::byte> data) {
-        append(body, data);
-        return true;
-      },
-      stop);
-  if (body.size() != blob.size || sha256_of(body) != blob.digest) {
-    throw util::Error(util::ErrorKind::content_mismatch,
-                      fmt::format("{} has {} bytes and digest {} instead of {} bytes", name,
-                                  body.size(), sha256_of(body).to_string(), blob.size));
+  for (int tried = 1;; ++tried) {
+    std::string body;
+    stream_blob(
+        blob,
+        [&](std::span<const std::byte> data) {
+          append(body, data);
+          return true;
+        },
+        stop);
+    const digest::Digest digest = sha256_of(body);
+    if (body.size() == blob.size && digest == blob.digest) {
+      return body;
+    }
+    const std::string what =
+        fmt::format("{}, as {} sent it, has digest {} and {} of {} bytes", name, m_sender,
+                    digest.to_string(), body.size(), blob.size);
+    if (!is_worth_another_try(tried, what, stop)) {
+      throw util::Error(util::ErrorKind::content_mismatch, what);
+    }
   }
-  return body;
 }
 
 bool RegistryClient::stream_blob(const Blob& blob, const Take& take, const std::stop_token& stop) {
   std::uint64_t position = 0;
+  std::uint64_t known = 0;  // of an answer that begins anew, what was handed on before
   bool wanted = true;
-  Attempts attempts(m_connection, fmt::format("reading a layer of {}", m_image.to_string()));
-  AnswerSink sink([&](const http::Response& head) { return range_problem(head, blob, position); },
-                  [&](std::span<const std::byte> data) {
-                    const auto rest = static_cast<std::size_t>(
-                        std::min<std::uint64_t>(data.size(), blob.size - position));
-                    position += rest;
-                    attempts.progressed();
-                    wanted = take(data.first(rest)) && rest == data.size();
-                    return wanted;
-                  });
+  Attempts attempts(m_connection, fmt::format("reading a part of {}", m_image.to_string()));
+  AnswerSink sink(
+      [&](const http::Response& head) {
+        m_sender = sender_of(m_asked_host, head);
+        known = head.status == 200 ? position : 0;
+        return range_problem(head, blob, position);
+      },
+      [&](std::span<const std::byte> data) {
+        const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), known));
+        known -= skipped;
+        data = data.subspan(skipped);
+        if (data.empty()) {
+          return true;
+        }
+        const auto rest =
+            static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), blob.size - position));
+        position += rest;
+        attempts.progressed();
+        wanted = take(data.first(rest)) && rest == data.size();
+        return wanted;
+      });
   Question question{.url = m_image.registry.with_path(fmt::format(
                         "/v2/{}/blobs/{}", m_image.repository, blob.digest.to_string())),
                     .sink = sink,

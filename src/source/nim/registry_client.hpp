@@ -62,17 +62,28 @@ class RegistryClient {
   bool stream_blob(const Blob& blob, const Take& take, const std::stop_token& stop);
 
   [[nodiscard]] const RegistryAuth& auth() const { return m_auth; }
+  // Who sent the last content, with the request's id where there is one: "layers.nvcr.io (Request
+  // ID: 17)".
+  [[nodiscard]] const std::string& sender() const { return m_sender; }
+  // Content that is not what its digest says may come right from another attempt: true, with
+  // `problem` in the log, when one is worth it after `tried`. Throws Error{interrupted} on stop.
+  [[nodiscard]] bool is_worth_another_try(int tried, const std::string& problem,
+                                          const std::stop_token& stop);
 
  private:
   struct Question;
 
   [[nodiscard]] RegistryAnswer ask(Question& question, const std::stop_token& stop);
   [[nodiscard]] RegistryAnswer attempt(const Question& question, const std::stop_token& stop);
+  [[nodiscard]] RegistryAnswer fetch_manifest(const std::string& version, std::string& body,
+                                              const std::stop_token& stop);
 
   const Connection& m_connection;
   const ImageReference& m_image;
   RegistryAuth m_auth;
   Explain m_explain;
+  std::string m_asked_host;
+  std::string m_sender;
 };
 
 }  // namespace nai::source

@@ -64,14 +64,15 @@ class Explanation {
             m_context.anonymous
                 ? "this image needs the NGC key of an organisation that has a subscription "
                   "for it; set NGC_API_KEY"
-                : "the NGC key is right, but its organisation has no subscription for this "
+                : "the organisation that the credentials belong to has no subscription for this "
                   "image; NVIDIA AI Enterprise or the NVIDIA developer programme is needed");
       case 404:
         return not_found();
       case 451:
         return make(ErrorKind::unauthorized,
                     "NVIDIA does not provide this image in the region that this cluster's "
-                    "internet address belongs to, or to the key's organisation");
+                    "internet address belongs to, or to the key's organisation; choose another "
+                    "image, or ask NVIDIA");
       default:
         return other();
     }
@@ -100,9 +101,13 @@ class Explanation {
     const auto& error = *m_answer.response.error;
     if (m_answer.left_registry) {
       return network_error(fmt::format(
-          "{}: {} answers, but {}, where it keeps the content of images, cannot be reached{}: {}; "
-          "let the cluster reach {} too",
-          m_image, m_host, m_answer.url.host(), m_tries, m_words, m_answer.url.host()));
+          "{}: {} answers, but {}, where it keeps the content of images, cannot be reached{}: {}{}",
+          m_image, m_host, m_answer.url.host(), m_tries, m_words,
+          error.failure == http::TransportFailure::tls_untrusted
+              ? ""
+              : fmt::format("; let the cluster reach {} port {} too, directly or through a proxy "
+                            "named in HTTPS_PROXY",
+                            m_answer.url.host(), m_answer.url.port())));
     }
     return network_error(fmt::format("{}: {} cannot be reached{}: {}{}", m_image,
                                      m_answer.url.host(), m_tries, m_words,
@@ -110,15 +115,20 @@ class Explanation {
   }
 
   [[nodiscard]] util::Error content_refused() const {
-    return {ErrorKind::temporary, fmt::format("{}: {} refuses its own signed addresses{}: {}",
-                                              m_image, m_answer.url.host(), m_tries, m_words)};
+    return {
+        ErrorKind::temporary,
+        fmt::format("{}: {} refuses its own signed addresses{}: {}; run it again later, or look "
+                    "for a proxy that changes requests",
+                    m_image, m_answer.url.host(), m_tries, m_words)};
   }
 
   // The credentials were held back, or the registry did not say what it wants: nothing is known of
   // the key.
   [[nodiscard]] util::Error not_authenticated() const {
     return make(ErrorKind::unauthorized,
-                fmt::format("{} asks for credentials in a way that cannot be followed", m_host));
+                fmt::format("{} asks for credentials in a way that cannot be followed; check the "
+                            "host in REPO_ID",
+                            m_host));
   }
 
   // 401 and 403 say the same for a bad key, for missing access and for an image that is not there.
@@ -126,27 +136,54 @@ class Explanation {
     if (m_context.anonymous) {
       return make(ErrorKind::unauthorized,
                   fmt::format("{} gives this image to nobody without a key, or has no such image; "
-                              "set NGC_API_KEY",
+                              "set NGC_API_KEY, or REGISTRY_USERNAME and REGISTRY_PASSWORD for a "
+                              "registry with users of its own",
                               m_host));
     }
     if (m_context.session == nullptr) {
       return make(ErrorKind::unauthorized,
                   fmt::format("{} refuses the user name and password, or has no such image for "
-                              "them",
+                              "them; check REGISTRY_USERNAME, REGISTRY_PASSWORD and REPO_ID",
                               m_host));
     }
-    const KeyState key = m_context.session->check_key(m_context.stop);
+    return key_refused();
+  }
+
+  // Its own registry, of whose images NGC knows; a mirror has other names for them.
+  [[nodiscard]] bool is_ngc() const {
+    const std::string& host = m_context.image.registry.host();
+    return host == "nvcr.io" || host == m_context.session->endpoints().api.host();
+  }
+
+  // What NGC says of the key and of the image tells which of the three it is.
+  [[nodiscard]] util::Error key_refused() const {
+    NgcSession& session = *m_context.session;
+    if (!is_ngc()) {
+      return make(
+          ErrorKind::unauthorized,
+          fmt::format("{} refuses the NGC key, or has no such image; a mirror with users of "
+                      "its own wants REGISTRY_USERNAME and REGISTRY_PASSWORD",
+                      m_host));
+    }
+    const std::string& repository = m_context.image.repository;
+    const KeyState key = session.check_key(NgcSession::scope_of(repository), m_context.stop);
     if (key == KeyState::invalid) {
       return make(ErrorKind::unauthorized,
                   "NGC does not know the key, or it has expired; make a new one at "
                   "https://org.ngc.nvidia.com/setup/api-keys");
     }
-    const ImageFacts facts =
-        m_context.session->image_facts(m_context.image.repository, m_context.stop);
+    const bool right = key == KeyState::valid;
+    const ImageFacts facts = session.image_facts(repository, m_context.stop);
     if (facts.state == ImageFacts::State::missing) {
-      return make(ErrorKind::not_found, key == KeyState::valid
-                                            ? "the NGC key is right, but there is no such image"
-                                            : "there is no such image");
+      return make(ErrorKind::not_found, right ? "the NGC key is right, but there is no such image"
+                                              : "there is no such image");
+    }
+    if (!right) {
+      return make(ErrorKind::unauthorized,
+                  fmt::format("the registry refuses the NGC key for this image, and {} does not "
+                              "tell whether the key is right; check NGC_API_KEY, and that the "
+                              "cluster reaches {}",
+                              session.endpoints().api.host(), session.endpoints().api.host()));
     }
     if (facts.state == ImageFacts::State::exists) {
       return make(ErrorKind::unauthorized,
@@ -154,24 +191,25 @@ class Explanation {
                   "access to it; ask for access on the image's page in the NGC catalog");
     }
     return make(ErrorKind::unauthorized,
-                key == KeyState::valid
-                    ? "the NGC key is right, but has no access to this image, or there is no such "
-                      "image: the registry does not tell which"
-                    : "the registry refuses the NGC key for this image, and NGC does not tell "
-                      "whether the key is right");
+                "the NGC key is right, but has no access to this image, or there is no such "
+                "image: the registry does not tell which; compare REPO_ID with the NGC catalog, "
+                "and ask for access there");
   }
 
   [[nodiscard]] util::Error not_found() const {
-    const bool tag_only = m_answer.body.find("NAME_UNKNOWN") == std::string::npos;
+    if (m_answer.url.path().find("/blobs/") != std::string::npos) {
+      return make(
+          ErrorKind::not_found,
+          "the registry lacks a part of this image; choose another tag, or ask who runs it");
+    }
     ImageFacts facts;
-    if (m_context.session != nullptr) {
+    if (m_context.session != nullptr && is_ngc()) {
       facts = m_context.session->image_facts(m_context.image.repository, m_context.stop);
     }
-    if (m_answer.url.path().find("/blobs/") != std::string::npos) {
-      return make(ErrorKind::not_found, "the registry lacks a part of this image");
-    }
-    if (facts.state == ImageFacts::State::missing || !tag_only) {
-      return make(ErrorKind::not_found, fmt::format("{} has no such image", m_host));
+    const bool unknown_name = m_answer.body.find("NAME_UNKNOWN") != std::string::npos;
+    if (facts.state == ImageFacts::State::missing || unknown_name) {
+      return make(ErrorKind::not_found,
+                  fmt::format("{} has no such image; compare REPO_ID with the catalog", m_host));
     }
     const std::string what =
         m_context.image.digest ? "this digest" : fmt::format("the tag {}", m_context.image.tag);
@@ -190,8 +228,11 @@ class Explanation {
                 fmt::format("{}: {} is out of order{}: {}; run it again later", m_image,
                             m_answer.url.host(), m_tries, m_words)};
       default:
-        return {ErrorKind::temporary, fmt::format("{}: {} does not answer as a registry does{}: {}",
-                                                  m_image, m_answer.url.host(), m_tries, m_words)};
+        return {ErrorKind::temporary,
+                fmt::format(
+                    "{}: {} does not answer as a registry does{}: {}; check the host in REPO_ID, "
+                    "and the proxy variables",
+                    m_image, m_answer.url.host(), m_tries, m_words)};
     }
   }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -75,16 +76,19 @@ void Staging::plan(const Profile& profile, Manifest& manifest, std::vector<Stage
 }
 
 std::optional<std::uint64_t> Staging::size_of(const Profile& profile, const std::stop_token& stop) {
+  Connection once = m_connection;
+  once.retry.max_attempts = 1;
   std::uint64_t total = 0;
-  std::set<std::string> counted;
+  std::set<std::tuple<std::string_view, std::string_view, std::string_view>> counted;
   for (const ProfileFile& file : profile.files) {
     if (file.origin.store != FileOrigin::Store::ngc || file.origin.version.empty()) {
       return std::nullopt;
     }
-    if (!counted.insert(file.origin.to_string()).second) {
+    if (!counted.emplace(file.origin.repository, file.origin.version, file.origin.path).second) {
       continue;
     }
-    const NgcListing& listing = listing_of({file.origin.repository, file.origin.version}, stop);
+    const NgcListing& listing =
+        listing_of({file.origin.repository, file.origin.version}, once, stop);
     const auto facts = listing.files.find(file.origin.path);
     if (facts == listing.files.end() || !facts->second.size ||
         *facts->second.size > k_max_file_bytes) {
@@ -95,22 +99,24 @@ std::optional<std::uint64_t> Staging::size_of(const Profile& profile, const std:
   return profile.files.empty() ? std::nullopt : std::optional(total);
 }
 
-const NgcListing& Staging::listing_of(const NgcVersion& version, const std::stop_token& stop) {
+const NgcListing& Staging::listing_of(const NgcVersion& version, const Connection& connection,
+                                      const std::stop_token& stop) {
   auto found = m_listings.find(version.to_string());
   if (found == m_listings.end()) {
-    found = m_listings
-                .emplace(version.to_string(), list_version(m_session, m_connection, version, stop))
-                .first;
+    found =
+        m_listings.emplace(version.to_string(), list_version(m_session, connection, version, stop))
+            .first;
   }
   return found->second;
 }
 
 std::vector<Staging::Found> Staging::find_ngc(const Profile& profile, const std::stop_token& stop) {
   std::vector<Found> result;
-  std::set<std::string> seen;
+  std::set<std::tuple<std::string_view, std::string_view, std::string_view>> seen;
   for (const ProfileFile& file : profile.files) {
-    if (file.origin.store != FileOrigin::Store::ngc ||
-        !seen.insert(file.origin.to_string()).second) {
+    const FileOrigin& origin = file.origin;
+    if (origin.store != FileOrigin::Store::ngc ||
+        !seen.emplace(origin.repository, origin.version, origin.path).second) {
       continue;
     }
     const auto parts = util::split(file.origin.repository, '/');
@@ -119,7 +125,7 @@ std::vector<Staging::Found> Staging::find_ngc(const Profile& profile, const std:
              "which is not org/model or org/team/model");
     }
     NgcVersion version{file.origin.repository, file.origin.version};
-    const NgcListing& listing = listing_of(version, stop);
+    const NgcListing& listing = listing_of(version, m_connection, stop);
     const auto facts = listing.files.find(file.origin.path);
     if (facts == listing.files.end() && listing.complete) {
       refuse(util::ErrorKind::not_found, file.origin,
@@ -199,16 +205,20 @@ void Staging::add_hub(const Profile& profile, CacheLayout& layout, const std::st
     Source& hub = *m_hubs.back();
     const std::string commit = hub.resolve(stop);
     const Manifest files = hub.list(stop);
+    std::map<std::string_view, const Artifact*> artifacts;
+    for (const Artifact& artifact : files.artifacts) {
+      artifacts.emplace(artifact.path, &artifact);
+    }
     for (const std::string& path : paths) {
       FileOrigin origin{.store = FileOrigin::Store::hugging_face,
                         .repository = repository.first,
                         .version = repository.second,
                         .path = path};
-      const auto found = std::find_if(files.artifacts.begin(), files.artifacts.end(),
-                                      [&](const Artifact& file) { return file.path == path; });
-      if (found == files.artifacts.end()) {
+      const auto entry = artifacts.find(path);
+      if (entry == artifacts.end()) {
         refuse(util::ErrorKind::not_found, origin, "which the Hub does not have");
       }
+      const Artifact* found = entry->second;
       const std::string blob = layout.add(k_hub_root, {.repository = repository.first,
                                                        .revision = repository.second,
                                                        .snapshot = commit,

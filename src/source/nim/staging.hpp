@@ -27,7 +27,8 @@ class Staging {
   // Finds all files of the profile. Throws Error, also when one of them is nowhere.
   void plan(const Profile& profile, Manifest& manifest, std::vector<StagedFile>& files,
             const std::stop_token& stop);
-  // What NGC lists for the files of a profile in all; empty when it does not list one of them.
+  // What NGC lists for the files of a profile in all; empty when it does not list one of them. Asks
+  // without retries: no more than people's information depends on it.
   [[nodiscard]] std::optional<std::uint64_t> size_of(const Profile& profile,
                                                      const std::stop_token& stop);
 
@@ -48,6 +49,7 @@ class Staging {
   };
 
   [[nodiscard]] const NgcListing& listing_of(const NgcVersion& version,
+                                             const Connection& connection,
                                              const std::stop_token& stop);
   [[nodiscard]] std::vector<Found> find_ngc(const Profile& profile, const std::stop_token& stop);
   void probe_all(std::vector<Found>& files, const std::stop_token& stop);

@@ -26,6 +26,9 @@ constexpr Field k_name{0, 100};
 constexpr Field k_size{124, 12};
 constexpr Field k_checksum{148, 8};
 constexpr std::size_t k_type_offset = 156;
+// In the header of an old GNU sparse file, and in each block of its map: another one follows.
+constexpr std::size_t k_sparse_goes_on = 482;
+constexpr std::size_t k_sparse_map_goes_on = 504;
 constexpr Field k_link_name{157, 100};
 constexpr Field k_magic{257, 5};
 constexpr Field k_prefix{345, 155};
@@ -125,6 +128,13 @@ bool TarReader::push(std::span<const std::byte> data) {
       if (m_block.size() == k_block && !header()) {
         m_part = Part::ended;
       }
+    } else if (m_part == Part::sparse_map) {
+      const std::size_t taken = std::min(data.size(), k_block - m_block.size());
+      m_block.append(reinterpret_cast<const char*>(data.data()), taken);
+      data = data.subspan(taken);
+      if (m_block.size() == k_block && std::exchange(m_block, {})[k_sparse_map_goes_on] == '\0') {
+        m_part = m_left > 0 ? Part::content : Part::header;
+      }
     } else if (m_part == Part::padding) {
       const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), m_padding));
       data = data.subspan(taken);
@@ -178,6 +188,10 @@ bool TarReader::header() {
   entry.path = path.value_or("");
   m_wanted =
       path && !path->empty() && m_visitor.on_entry(entry) && entry.type == TarEntry::Type::file;
+  if (type == 'S' && block[k_sparse_goes_on] != '\0') {
+    m_part = Part::sparse_map;
+    return true;
+  }
   if (m_left > 0) {
     m_part = Part::content;
     return true;

@@ -44,7 +44,7 @@ class TarReader {
 
  private:
   static constexpr std::size_t k_block = 512;
-  enum class Part { header, content, extension, padding, ended };
+  enum class Part { header, sparse_map, content, extension, padding, ended };
 
   bool header();
   bool content(std::span<const std::byte>& data);

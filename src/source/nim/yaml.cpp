@@ -4,6 +4,7 @@
 #include <yaml.h>
 
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -66,9 +67,12 @@ const YamlNode* YamlNode::find(std::string_view name) const {
 
 std::string YamlNode::text(std::string_view name) const {
   const YamlNode* found = find(name);
-  const bool null = found != nullptr && found->plain &&
-                    (found->scalar == "~" || found->scalar == "null" || found->scalar == "Null");
-  return found == nullptr || found->kind != Kind::scalar || null ? "" : found->scalar;
+  return found == nullptr || found->kind != Kind::scalar || found->is_null() ? "" : found->scalar;
+}
+
+bool YamlNode::is_null() const {
+  return kind == Kind::scalar && plain &&
+         (scalar.empty() || scalar == "~" || util::equals_ignoring_case(scalar, "null"));
 }
 
 // Puts the nodes of a document together from events.
@@ -139,9 +143,35 @@ class YamlBuilder {
   }
 
   void close() {
-    const YamlNode* node = m_open.back().node;
+    YamlNode* node = m_open.back().node;
     m_open.pop_back();
+    merge(*node);
     attach(node);
+  }
+
+  // "<<: *other" stands for the members of the other, or of several, that the mapping lacks.
+  void merge(YamlNode& node) {
+    const YamlNode* others = node.find("<<");
+    if (others == nullptr) {
+      return;
+    }
+    std::set<std::string_view> names;
+    for (const auto& member : node.members) {
+      names.insert(member.first);
+    }
+    std::vector<std::pair<std::string, const YamlNode*>> added;
+    for (const YamlNode* other : others->is_sequence() ? others->items : std::vector{others}) {
+      for (const auto& member : other->members) {
+        if (names.insert(member.first).second) {
+          added.push_back(member);
+        }
+      }
+    }
+    m_merged += added.size();
+    if (m_merged > k_max_nodes) {
+      m_problem = "it has too many values";
+    }
+    node.members.insert(node.members.end(), added.begin(), added.end());
   }
 
   // An alias to what is still open would make a circle.
@@ -184,6 +214,7 @@ class YamlBuilder {
   YamlDocument& m_document;
   std::vector<Open> m_open;
   std::map<std::string, const YamlNode*> m_anchors;
+  std::size_t m_merged = 0;
   std::string m_problem;
 };
 

@@ -12,6 +12,7 @@
 namespace nai::source {
 
 // One value of a YAML document. Tags are ignored and all scalars are texts, as they stand there.
+// Merges ("<<: *name") are done.
 struct YamlNode {
   enum class Kind { scalar, sequence, mapping };
 
@@ -21,6 +22,8 @@ struct YamlNode {
   std::vector<const YamlNode*> items = {};
   std::vector<std::pair<std::string, const YamlNode*>> members = {};  // whose keys are scalars
 
+  // `~`, `null` or nothing, without quotes.
+  [[nodiscard]] bool is_null() const;
   [[nodiscard]] bool is_mapping() const { return kind == Kind::mapping; }
   [[nodiscard]] bool is_sequence() const { return kind == Kind::sequence; }
   // Null when absent.

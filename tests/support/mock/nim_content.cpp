@@ -39,6 +39,7 @@ void Tar::add(const Header& what, std::string_view content) {
   header[156] = what.type;
   put(header, 157, std::string_view(what.target).substr(0, 100));
   put(header, 257, std::string_view("ustar\00000", 8));
+  header[482] = what.map_blocks > 0 ? '\1' : '\0';
   std::uint64_t sum = 0;
   for (const char c : header) {
     sum += static_cast<unsigned char>(c);
@@ -46,6 +47,11 @@ void Tar::add(const Header& what, std::string_view content) {
   put_octal(header, 148, 6, sum);
   header[154] = '\0';
   m_bytes += header;
+  for (int block = 1; block <= what.map_blocks; ++block) {
+    std::string map(k_block, '7');
+    map[504] = block < what.map_blocks ? '\1' : '\0';
+    m_bytes += map;
+  }
   m_bytes += content;
   m_bytes.append((k_block - content.size() % k_block) % k_block, '\0');
 }
@@ -84,6 +90,11 @@ Tar& Tar::pax_file(const std::string& path, std::string_view content) {
 Tar& Tar::gnu_file(const std::string& path, std::string_view content) {
   add({.path = "././@LongLink", .type = 'L'}, path + std::string(1, '\0'));
   add({.path = "shortened"}, content);
+  return *this;
+}
+
+Tar& Tar::sparse_file(const std::string& path, std::string_view content, int blocks) {
+  add({.path = path, .type = 'S', .map_blocks = blocks}, content);
   return *this;
 }
 

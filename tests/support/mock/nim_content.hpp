@@ -22,6 +22,8 @@ class Tar {
   // The same as a file whose path stands in an entry of its own before it.
   Tar& pax_file(const std::string& path, std::string_view content);
   Tar& gnu_file(const std::string& path, std::string_view content);
+  // As old GNU tar wrote files with holes: with a map of `blocks` more blocks behind its header.
+  Tar& sparse_file(const std::string& path, std::string_view content, int blocks);
   // With the two empty blocks at its end.
   std::string bytes() const;
 
@@ -30,6 +32,7 @@ class Tar {
     std::string path;
     char type = '0';
     std::string target{};
+    int map_blocks = 0;
   };
   void add(const Header& header, std::string_view content);
 
