@@ -131,6 +131,7 @@ bool ShardRun::plan_stands() {
 void ShardRun::note(ShardState state) {
   if (!m_lock->confirm()) {
     m_lock_loss.check();
+    throw taken_over();  // the reason is on its way, from another thread
   }
   require_plan();
   m_board.note(m_index, state);

@@ -74,7 +74,7 @@ TEST_CASE("The manifests are YAML that holds what the Job needs, and no secret",
   const auto* pod = job->root().find("spec")->find("template")->find("spec");
   CHECK(pod->find("securityContext")->text("runAsNonRoot") == "true");
   const auto* policy = job->root().find("spec")->find("podFailurePolicy");
-  CHECK(policy->find("rules")->items.size() == 3);
+  CHECK(policy->find("rules")->items.size() == 4);
   const auto* volume = pod->find("volumes")->items.at(0);
   CHECK(volume->find("persistentVolumeClaim")->text("claimName") ==
         claim->root().find("metadata")->text("name"));

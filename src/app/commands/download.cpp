@@ -183,6 +183,7 @@ void DownloadRun::hold_volume() {
 void DownloadRun::require_volume() {
   if (!m_lock->confirm()) {
     m_lock_loss.check();
+    throw util::Error(util::ErrorKind::volume_busy, "the volume is another run's");
   }
 }
 
