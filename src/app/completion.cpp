@@ -106,13 +106,13 @@ string bash_values() {
   }
   text += fmt::format(
       "    {})\n      mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
-      "      compopt -o filenames 2>/dev/null\n      return\n      ;;\n",
+      "      compopt -o filenames 2>/dev/null\n      return 0\n      ;;\n",
       flags_with(Value::file));
   text += fmt::format(
       "    {})\n      mapfile -t COMPREPLY < <(compgen -d -- \"$current\")\n"
-      "      compopt -o filenames 2>/dev/null\n      return\n      ;;\n",
+      "      compopt -o filenames 2>/dev/null\n      return 0\n      ;;\n",
       flags_with(Value::directory));
-  text += fmt::format("    {}) return ;;\n", flags_with(Value::other));
+  text += fmt::format("    {}) return 0 ;;\n", flags_with(Value::other));
   return text;
 }
 

@@ -7,18 +7,14 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "e2e/job.hpp"
 #include "e2e/nim_job.hpp"
-#include "torture/tracer.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using namespace nai::test;
@@ -46,10 +42,6 @@ void flip_a_bit(const std::filesystem::path& path, std::streamoff offset) {
   file.close();
   const timespec times[2] = {before.st_atim, before.st_mtim};
   REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
-}
-
-nlohmann::json record_of(const Job& job) {
-  return nlohmann::json::parse(read_file(job.mount() / ".nai/record.json"));
 }
 
 }  // namespace
