@@ -81,8 +81,7 @@ void write(const std::string& path, std::uint64_t size) {
   }
   auto* block = static_cast<char*>(std::aligned_alloc(4096, k_block_bytes));
   std::fill_n(block, k_block_bytes, 'x');
-  bool failed =
-      fd < 0 || (!on_tmpfs(fd) && ::fallocate(fd, 0, 0, static_cast<off_t>(size)) != 0);
+  bool failed = fd < 0 || (!on_tmpfs(fd) && ::fallocate(fd, 0, 0, static_cast<off_t>(size)) != 0);
   for (std::uint64_t at = 0; at < size && !failed; at += k_block_bytes) {
     failed = ::pwrite(fd, block, k_block_bytes, static_cast<off_t>(at)) !=
              static_cast<ssize_t>(k_block_bytes);
