@@ -188,7 +188,7 @@ Journal::Loaded parse_journal(std::string_view text, const FileIdentity& file) {
   Journal::Loaded loaded;
   const auto header_end = text.find('\n');
   const auto header = unsealed(text.substr(0, header_end));
-  if (header_end == std::string_view::npos || header_end > k_max_line_bytes || !header) {
+  if (header_end > k_max_line_bytes || !header) {
     loaded.discarded = "its first line is damaged";
     return loaded;
   }

@@ -28,7 +28,7 @@ class Log {
   // False when a message of this level would be dropped, so that it need not be built.
   [[nodiscard]] virtual bool enabled(Level level) const = 0;
   // From now on no message contains `secret`: for tokens that are only known at run time.
-  virtual void hide(std::string secret) { static_cast<void>(secret); }
+  virtual void hide(std::string secret) = 0;
 
   void debug(std::string_view event, std::string_view message, const Fields& fields = {}) {
     write(Level::debug, event, message, fields);
