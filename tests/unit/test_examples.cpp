@@ -104,6 +104,26 @@ TEST_CASE("Every call of the program on a page has flags that its command takes"
   CHECK(calls > 10);
 }
 
+TEST_CASE("Every variable that a call on a page sets is one that the program reads",
+          "[app][docs]") {
+  static const std::regex k_call(R"re(((?:[A-Z_]+=[^ `\n]* )+)nai-model-processor)re");
+  static const std::regex k_variable(R"re(([A-Z_]+)=)re");
+  std::size_t variables = 0;
+  auto all = pages();
+  all["docs/screens.md"] = read_file(project_directory() / "docs/screens.md");
+  for (const auto& [name, text] : all) {
+    for (std::sregex_iterator it(text.begin(), text.end(), k_call), end; it != end; ++it) {
+      const std::string set = (*it)[1];
+      for (std::sregex_iterator v(set.begin(), set.end(), k_variable); v != end; ++v) {
+        INFO(name << ": " << (*v)[1]);
+        CHECK(setting_of((*v)[1].str()) != nullptr);
+        ++variables;
+      }
+    }
+  }
+  CHECK(variables > 10);
+}
+
 TEST_CASE("Every variable that the README tables is one of the program's", "[app][docs]") {
   const auto page = read_file(project_directory() / "README.md");
   const auto begin = page.find("\n## Configuration\n");
@@ -144,12 +164,13 @@ TEST_CASE("Every script and file that a page names exists", "[app][docs]") {
 
 // A screen in README.md may leave lines out, where it has a line of three dots.
 TEST_CASE("The screens in the README are real", "[app][docs]") {
-  static const std::regex k_screen(R"re(<!-- screen: ([a-z-]+) -->\n```(?:text)?\n([^`]*)```)re");
   const auto screens = [&](const char* path) {
+    static const std::regex k_mark("<!-- screen: ([a-z-]+) -->\n```text\n");
     const auto page = read_file(project_directory() / path);
     std::map<std::string, std::string> found;
-    for (std::sregex_iterator it(page.begin(), page.end(), k_screen), end; it != end; ++it) {
-      found[(*it)[1]] = without_digits(std::string((*it)[2]));
+    for (std::sregex_iterator it(page.begin(), page.end(), k_mark), end; it != end; ++it) {
+      const auto begin = static_cast<std::size_t>(it->position() + it->length());
+      found[(*it)[1]] = without_digits(page.substr(begin, page.find("```\n", begin) - begin));
     }
     return found;
   };
