@@ -28,6 +28,9 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(nai_compile INTERFACE ${flag})
     endif()
   endforeach()
+  # assert() names the file: by its place in the repository, so that the executable is the same
+  # wherever that lies.
+  target_compile_options(nai_compile INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
   target_compile_options(nai_compile INTERFACE
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
   )
