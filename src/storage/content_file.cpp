@@ -40,13 +40,16 @@ int reserve_space(const util::Fd& fd, std::uint64_t size) {
 
 // Reserves the space at once where the file system can (NFS 4.2, local disks), so that a full
 // volume shows before hours of transfer. Never posix_fallocate: where the file system cannot, it
-// writes the whole file.
-void reserve(const util::Fd& fd, std::uint64_t size, const std::filesystem::path& path) {
+// writes the whole file. `present`: the size before.
+void reserve(const util::Fd& fd, std::uint64_t present, std::uint64_t size,
+             const std::filesystem::path& path) {
   const int problem = size == 0 ? 0 : reserve_space(fd, size);
   if (problem == 0) {
     return;
   }
   if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
+    // ext4 has given it all that was free by then.
+    static_cast<void>(::ftruncate(fd.get(), static_cast<off_t>(present)));
     throw util::storage_error(
         fmt::format("cannot reserve {} for {}", util::format_bytes(size), path.string()), problem);
   }
@@ -75,7 +78,7 @@ ContentFile::ContentFile(std::filesystem::path path, util::Fd buffered, Way way)
 std::unique_ptr<ContentFile> ContentFile::create(const std::filesystem::path& path,
                                                  std::uint64_t size, Way way) {
   util::Fd fd = util::open_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-  reserve(fd, size, path);
+  reserve(fd, 0, size, path);
   return std::unique_ptr<ContentFile>(new ContentFile(path, std::move(fd), way));
 }
 
@@ -88,7 +91,7 @@ std::unique_ptr<ContentFile> ContentFile::share(const std::filesystem::path& pat
     throw util::storage_error(fmt::format("cannot set the size of {}", path.string()), errno);
   }
   if (present < size) {
-    reserve(file->m_buffered, size, path);
+    reserve(file->m_buffered, present, size, path);
   }
   return file;
 }

@@ -76,7 +76,7 @@ std::string normalized_line(std::string line) {
       {std::regex(R"(\[=* *\])"), "[]"},
       // A wall clock, identifiers, digests.
       {std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"), "TIME"},
-      {std::regex(R"([0-9a-f]{7,}([-;][0-9a-f-]+)*)"), "HEX"},
+      {std::regex(R"([0-9a-f]{7,}([-;][0-9a-f-]+\b)*)"), "HEX"},
       {std::regex(R"(Root=1-HEX)"), "HEX"},
       // Durations and amounts.
       {std::regex(R"(\b\d+(d\d+h|h\d+m|m\d+s|m|s|ms)\b)"), "N s"},

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# what pods meet on NFS that share a volume, squash root, or cannot be reached.
+# Cases of the suite: what pods meet on NFS that share a volume, squash root, or cannot be reached.
 
 # Two pods of one model on clients that share neither locks nor caches; one of them is killed in the
 # middle of its part of the file that both bring.
