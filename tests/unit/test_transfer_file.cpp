@@ -16,6 +16,7 @@
 
 #include "storage/content_file.hpp"
 #include "support/captured_log.hpp"
+#include "support/fake_clock.hpp"
 #include "support/fake_source.hpp"
 #include "support/temporary_directory.hpp"
 #include "transfer/block_pool.hpp"
@@ -205,6 +206,20 @@ TEST_CASE(
   CHECK_FALSE(again->stop.stop_requested());
   // No retry: nothing of its own is left.
   CHECK_FALSE(scheduler.give_back(slow->lease, 100, {.verdict = http::Verdict::stopped}));
+}
+
+TEST_CASE("a request that another took over is ended at once") {
+  test::FakeClock clock;
+  Scheduler scheduler({.chunk_bytes = 1000, .min_chunk_bytes = 1000, .workers = 2}, {}, 1, clock);
+  scheduler.add(0, 1000, {{0, 1000}});
+  const auto silent = scheduler.next();
+  REQUIRE(silent);
+  clock.advance(std::chrono::seconds(10));
+  const auto other = scheduler.next();
+  REQUIRE(other);
+  CHECK(other->lease.range == util::ByteRange{0, 1000});
+  CHECK(silent->stop.stop_requested());
+  CHECK_FALSE(other->stop.stop_requested());
 }
 
 TEST_CASE("leases above the number of connections are stopped at once where they do harm") {
