@@ -49,7 +49,7 @@ void reserve(const util::Fd& fd, std::uint64_t present, std::uint64_t size,
   }
   if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
     // ext4 has given it all that was free by then.
-    static_cast<void>(::ftruncate(fd.get(), static_cast<off_t>(present)));
+    [[maybe_unused]] const int given_back = ::ftruncate(fd.get(), static_cast<off_t>(present));
     throw util::storage_error(
         fmt::format("cannot reserve {} for {}", util::format_bytes(size), path.string()), problem);
   }

@@ -11,6 +11,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
@@ -59,8 +61,9 @@ std::string literal_after(const std::string& text, std::size_t begin) {
     }
     std::string literal;
     for (++at; at < text.size() && text[at] != '"'; ++at) {
-      at += text[at] == '\\' ? 1 : 0;
-      literal += text[at];
+      const bool escaped = text[at] == '\\';
+      at += escaped ? 1 : 0;
+      literal += escaped && text[at] == 'n' ? '\n' : text[at];
     }
     return literal;
   }
@@ -69,9 +72,21 @@ std::string literal_after(const std::string& text, std::size_t begin) {
 
 // As the page has it: "cannot open …".
 std::string shown(const std::string& literal) {
-  auto text = std::regex_replace(literal, std::regex(R"(\{[^}]*\})"), std::string(k_dots));
-  text = std::regex_replace(text, std::regex("\n.*"), "");
-  return std::regex_replace(text, std::regex("`"), "'");
+  const std::vector<std::pair<const char*, const char*>> rules{
+      {R"(\{[^}]*\})", "…"},
+      {"\n.*", ""},
+      {"`", "'"},
+      // What is put together of parts.
+      {"^(?=[ ,;])", "…"},
+      {"^(?=(which|and|has|is|names|cannot be used)\\b)", "… "},
+      {" $", " …"},
+      {"(…)+", "…"},
+  };
+  auto text = literal;
+  for (const auto& [pattern, replacement] : rules) {
+    text = std::regex_replace(text, std::regex(pattern), replacement);
+  }
+  return text;
 }
 
 // The sentences that can end a run, by the name of their kind.
@@ -98,18 +113,22 @@ std::map<std::string, std::set<std::string>> sentences() {
 }
 
 std::string list_of_sentences() {
-  const auto all = sentences();
+  auto all = sentences();
   std::string text;
   for (int kind = 0; kind <= static_cast<int>(ErrorKind::interrupted); ++kind) {
     const auto failure = describe_failure(Error(static_cast<ErrorKind>(kind), "CAUSE"));
-    const auto found = all.find(name_of(failure.kind));
-    if (found == all.end()) {
+    auto found = all[name_of(failure.kind)];
+    if (failure.kind == ErrorKind::no_space) {
+      // The system's own words tell it from others.
+      found = {"…: No space left on device", "…: Disk quota exceeded", "…: File too large"};
+    }
+    if (found.empty()) {
       continue;
     }
     text += fmt::format("\n### {}: {}\n\n{}\n\n", failure.exit_status,
                         failure.text.substr(0, failure.text.find_first_of(":\n")),
                         failure.text.substr(failure.text.rfind('\n') + 1));
-    for (const auto& sentence : found->second) {
+    for (const auto& sentence : found) {
       text += fmt::format("- `{}`\n", sentence);
     }
   }
