@@ -8,22 +8,13 @@
 #include <nai/storage/hub_cache.hpp>
 #include <nai/storage/local_metadata.hpp>
 #include <nai/util/text.hpp>
+#include "model_directory.hpp"
 
 namespace nai::storage {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<fs::path> entries_of(const fs::path& directory) {
-  std::vector<fs::path> entries;
-  std::error_code problem;
-  for (fs::directory_iterator entry(directory, problem), end; !problem && entry != end;
-       entry.increment(problem)) {
-    entries.push_back(entry->path());
-  }
-  return entries;
-}
 
 // Whether it is a file of the model itself.
 bool is_model_file(const fs::path& path, const fs::path& model_files) {

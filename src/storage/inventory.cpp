@@ -47,14 +47,12 @@ Inventory::Inventory(const Layout& layout, util::Log& log, std::function<void()>
 
 // Also those of shards: whoever verified a file, it is verified.
 void Inventory::load_published_logs() {
-  std::error_code problem;
-  std::filesystem::directory_iterator entry(m_layout.work(), problem);
-  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
-    if (entry->path().stem() != Layout::k_published_log) {
+  for (const auto& path : entries_of(m_layout.work())) {
+    if (path.stem() != Layout::k_published_log) {
       continue;
     }
     try {
-      load_published_log(entry->path());
+      load_published_log(path);
     } catch (const util::Error& error) {
       m_log.debug("published_log_failed", error.what());
     }

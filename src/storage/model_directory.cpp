@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <system_error>
 #include <vector>
 
 #include <nai/util/file.hpp>
@@ -26,6 +27,16 @@ std::vector<std::filesystem::path> parents(const std::filesystem::path& root,
 }
 
 }  // namespace
+
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> entries;
+  std::error_code problem;
+  for (std::filesystem::directory_iterator entry(directory, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    entries.push_back(entry->path());
+  }
+  return entries;
+}
 
 void make_parent_directories(const std::filesystem::path& root, std::string_view path) {
   for (const auto& directory : parents(root, path)) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nai::storage {
 
@@ -20,6 +21,9 @@ void remove_empty_parents(const std::filesystem::path& root, std::string_view pa
 // True when `root`/`path` can be reached without passing a symbolic link or a non-directory.
 [[nodiscard]] bool parents_are_directories(const std::filesystem::path& root,
                                            std::string_view path);
+
+// What a directory has, as much of it as can be read.
+[[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);
 
 // A regular file of at most 64 KiB; empty when nothing of that kind is there.
 [[nodiscard]] std::optional<std::string> read_text(const std::filesystem::path& path);

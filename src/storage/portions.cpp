@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/util/file.hpp>
+#include "model_directory.hpp"
 
 namespace nai::storage {
 
@@ -20,12 +20,10 @@ using Journals = std::vector<std::filesystem::path>;
 // The journals of portions in `directory`, by the name of the whole file's journal.
 std::map<std::string, Journals> portion_journals(const std::filesystem::path& directory) {
   std::map<std::string, Journals> journals;
-  std::error_code problem;
-  std::filesystem::directory_iterator entry(directory, problem);
-  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
+  for (const auto& path : entries_of(directory)) {
     // "<id>.journal.<shard>"
-    if (const auto whole = entry->path().stem(); whole.extension() == ".journal") {
-      journals[whole.string()].push_back(entry->path());
+    if (const auto whole = path.stem(); whole.extension() == ".journal") {
+      journals[whole.string()].push_back(path);
     }
   }
   return journals;

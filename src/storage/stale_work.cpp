@@ -9,10 +9,10 @@
 
 #include <fmt/format.h>
 
-#include "discarded.hpp"
-
 #include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
+#include "discarded.hpp"
+#include "model_directory.hpp"
 
 namespace nai::storage {
 
@@ -38,16 +38,6 @@ std::string place_of(const std::string& subject) { return subject.substr(0, subj
 
 // What a process that died while it replaced a file left behind.
 bool is_draft(const fs::path& name) { return name.extension() == ".tmp"; }
-
-std::vector<fs::path> entries_of(const fs::path& directory) {
-  std::vector<fs::path> entries;
-  std::error_code problem;
-  for (fs::directory_iterator entry(directory, problem), end; !problem && entry != end;
-       entry.increment(problem)) {
-    entries.push_back(entry->path());
-  }
-  return entries;
-}
 
 // Everything below, each behind what it contains. Links are not followed.
 std::vector<fs::path> contents_of(const fs::path& directory) {

@@ -13,14 +13,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "record_json.hpp"
-
 #include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
 #include <nai/util/json.hpp>
 #include <nai/util/text.hpp>
+#include "model_directory.hpp"
+#include "record_json.hpp"
 
 namespace nai::storage {
 
@@ -61,17 +61,11 @@ std::string without(const std::string& log, const Paths& paths) {
 }
 
 void remove_from_logs(const Layout& layout, const Paths& paths) {
-  std::error_code problem;
-  std::filesystem::directory_iterator entry(layout.work(), problem);
-  std::vector<std::filesystem::path> logs;
-  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
-    if (entry->path().stem() == Layout::k_published_log) {
-      logs.push_back(entry->path());
+  for (const auto& path : entries_of(layout.work())) {
+    if (path.stem() == Layout::k_published_log) {
+      const auto text = util::read_small_file(path, Layout::k_max_published_log_bytes).value_or("");
+      util::replace_file(path, without(text, paths));
     }
-  }
-  for (const auto& path : logs) {
-    const auto text = util::read_small_file(path, Layout::k_max_published_log_bytes).value_or("");
-    util::replace_file(path, without(text, paths));
   }
 }
 

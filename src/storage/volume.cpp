@@ -52,12 +52,10 @@ void remove_old_trails(const Layout& layout, const std::vector<std::string>& pat
   for (const std::string& path : paths) {
     wanted.insert(layout.digest_trail(path));
   }
-  std::error_code problem;
-  std::filesystem::directory_iterator entry(layout.digest_trails(), problem);
-  for (; !problem && entry != std::filesystem::directory_iterator(); entry.increment(problem)) {
-    if (!wanted.contains(entry->path())) {
+  for (const auto& trail : entries_of(layout.digest_trails())) {
+    if (!wanted.contains(trail)) {
       std::error_code kept;
-      std::filesystem::remove(entry->path(), kept);
+      std::filesystem::remove(trail, kept);
     }
   }
 }
@@ -127,10 +125,9 @@ bool Volume::work_is_abandoned() const {
   if (util::stat_path(m_layout.end_mark())) {
     return false;
   }
-  std::error_code problem;
-  const std::filesystem::directory_iterator entries(m_layout.work(), problem);
-  return std::any_of(begin(entries), end(entries),
-                     [](const auto& entry) { return entry.path().extension() == ".part"; });
+  const auto entries = entries_of(m_layout.work());
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const auto& path) { return path.extension() == ".part"; });
 }
 
 void Volume::note_end() noexcept {
