@@ -46,8 +46,8 @@ TEST_CASE("How verify ends depends on whether anything is known to be wrong", "[
       .revision = "r",
       .files = {{"a", 1, test::digest_of("a")}, {"b", 1, test::digest_of("b")}},
       .arrangement = {}};
-  Findings findings{.problems = {{"a", FileVerdict::unreadable, "cannot read a: I/O error"},
-                                 {"b", FileVerdict::changed, "other content"}}};
+  VerifyFindings findings{.problems = {{"a", FileVerdict::unreadable, "cannot read a: I/O error"},
+                                       {"b", FileVerdict::changed, "other content"}}};
   const auto unknown = failure(findings, expected);
   CHECK(unknown.kind() == util::ErrorKind::storage);
   CHECK_THAT(

@@ -105,7 +105,7 @@ TEST_CASE("Files that would fill the memory of a parser are passed over", "[mode
   CHECK(model.inspect().empty());
   Model nested;
   nested.add("config.json", "{\"a\": " + deep);
-  CHECK(nested.inspect() == "config.json: is no valid JSON at byte 1048584\n");
+  CHECK(nested.inspect() == "config.json: is no valid JSON at byte 1048583\n");
 }
 
 TEST_CASE("An index that names files without end names enough of them", "[model]") {

@@ -137,7 +137,8 @@ TEST_CASE("what the sample manifests say of files, tags and GPUs") {
 
 TEST_CASE("challenges and errors of nvcr.io as they were seen") {
   int challenges = 0;
-  for (const std::string_view line : util::split(sample("nvcr_challenge.txt"), '\n')) {
+  const std::string text = sample("nvcr_challenge.txt");
+  for (const std::string_view line : util::split(text, '\n')) {
     constexpr std::string_view k_name = "WWW-Authenticate: ";
     if (const auto at = line.find(k_name); at != std::string_view::npos) {
       const auto found = http::parse_challenges(line.substr(at + k_name.size()));
@@ -173,7 +174,7 @@ TEST_CASE("lists of NGC as clients know them") {
   CHECK(objects.files.at("config.json").sha256->hex() == k_empty_sha256);
 }
 
-TEST_CASE("\"Org contex missing\" leads to the file of checksums, whatever its status is") {
+TEST_CASE("Org contex missing leads to the file of checksums, whatever its status is") {
   for (const int status : {200, 400, 401}) {
     INFO(status);
     Ngc ngc([&](const http::Request& request) {

@@ -35,6 +35,8 @@ constexpr std::uint64_t k_mib = std::uint64_t{1} << 20U;
 
 // A volume with files that nobody recorded.
 struct Fixture {
+  Fixture() { volume.prepare_state(); }
+
   void add(const std::string& path, const std::string& content) {
     test::write_file(place(path), content);
     files.push_back({path, content.size(), test::digest_of(content)});

@@ -69,7 +69,7 @@ class Verify {
   Session& m_session;
   Console& m_console;
   storage::Volume m_volume;
-  Findings m_findings;
+  VerifyFindings m_findings;
 };
 
 int Verify::run() {

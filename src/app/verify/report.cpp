@@ -18,7 +18,7 @@ using transfer::FileVerdict;
 // More would not fit into a termination message.
 constexpr std::size_t k_max_named = 5;
 
-double seconds_of(const Findings& findings) {
+double seconds_of(const VerifyFindings& findings) {
   return std::max(0.001, std::chrono::duration<double>(findings.taken).count());
 }
 
@@ -80,7 +80,7 @@ std::uint64_t total_bytes(const std::vector<util::ByteRange>& ranges) {
       [](std::uint64_t sum, const util::ByteRange& range) { return sum + range.length; });
 }
 
-void tell(const Findings& findings, const Expectation& expected, Console& console) {
+void tell(const VerifyFindings& findings, const Expectation& expected, Console& console) {
   for (const Problem& problem : findings.problems) {
     const std::string state(name_of(problem.verdict));
     const std::string found = problem.found + where(problem.damaged);
@@ -110,7 +110,7 @@ void tell(const Findings& findings, const Expectation& expected, Console& consol
        {"seconds", seconds_of(findings)}});
 }
 
-std::string document(const Findings& findings, const Expectation& expected) {
+std::string document(const VerifyFindings& findings, const Expectation& expected) {
   using Json = nlohmann::ordered_json;
   Json json{{"format", 1},
             {"source", expected.source},
@@ -134,7 +134,7 @@ std::string document(const Findings& findings, const Expectation& expected) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-util::Error failure(const Findings& findings, const Expectation& expected) {
+util::Error failure(const VerifyFindings& findings, const Expectation& expected) {
   const auto& problems = findings.problems;
   if (std::all_of(problems.begin(), problems.end(), tells_nothing)) {
     return util::Error(

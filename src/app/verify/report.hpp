@@ -28,7 +28,7 @@ struct Problem {
 };
 
 // What verify found.
-struct Findings {
+struct VerifyFindings {
   std::vector<Problem> problems = {};
   std::vector<std::string> extra = {};
   std::uint64_t bytes_read = 0;
@@ -42,11 +42,11 @@ struct Findings {
 [[nodiscard]] std::uint64_t total_bytes(const std::vector<util::ByteRange>& ranges);
 
 // As lines, or as one JSON document.
-void tell(const Findings& findings, const Expectation& expected, Console& console);
-[[nodiscard]] std::string document(const Findings& findings, const Expectation& expected);
+void tell(const VerifyFindings& findings, const Expectation& expected, Console& console);
+[[nodiscard]] std::string document(const VerifyFindings& findings, const Expectation& expected);
 
 // How a run ends that found problems: content_mismatch; storage where nothing is known to be wrong,
 // but something could not be read.
-[[nodiscard]] util::Error failure(const Findings& findings, const Expectation& expected);
+[[nodiscard]] util::Error failure(const VerifyFindings& findings, const Expectation& expected);
 
 }  // namespace nai::app
