@@ -23,8 +23,7 @@ constexpr auto k_commands = std::to_array<Command>({
      .run = run_verify,
      .needs_model = false},
     {.name = "completion",
-     .help =
-         "Print a shell's completion of commands, flags and values: bash, zsh or fish",
+     .help = "Print a shell's completion of commands, flags and values: bash, zsh or fish",
      .run = run_completion,
      .needs_model = false,
      .operand = "bash|zsh|fish"},
