@@ -26,7 +26,8 @@ std::string work_name(std::string_view path) {
 }
 
 std::string work_name(std::string_view path, const digest::Digest& digest) {
-  return fmt::format("{}.{}", work_name(path), digest.hex());
+  constexpr std::size_t k_telling = 16;
+  return fmt::format("{}.{}", work_name(path), digest.hex().substr(0, k_telling));
 }
 
 }  // namespace
