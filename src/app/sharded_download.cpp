@@ -204,7 +204,7 @@ std::optional<storage::ShardPlan> ShardedDownload::join() {
   if (is_complete()) {
     return std::nullopt;
   }
-  const auto plan = m_board.plan();
+  auto plan = m_board.plan();
   if (plan == m_plan) {
     return m_plan;
   }

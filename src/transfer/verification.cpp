@@ -70,6 +70,14 @@ struct Stretch {
   std::size_t last = 0;
 };
 
+std::vector<util::ByteRange> merged(const std::vector<util::ByteRange>& ranges) {
+  util::RangeSet set;
+  for (const auto& range : ranges) {
+    set.add(range);
+  }
+  return set.ranges();
+}
+
 std::string_view kind_of(const struct stat& status) {
   return S_ISLNK(status.st_mode)   ? "a symbolic link"
          : S_ISDIR(status.st_mode) ? "a directory"
@@ -301,11 +309,7 @@ VerifiedFile Verification::read_again(const Subject& subject, bool located, Read
                           fmt::format("checksum {} instead of {}", digest.to_string(),
                                       identity.digest.to_string())};
       if (located && subject.segments() > 1) {
-        util::RangeSet damaged;
-        for (const auto& range : subject.damaged) {
-          damaged.add(range);
-        }
-        result.damaged = damaged.ranges();
+        result.damaged = merged(subject.damaged);
       }
       return result;
     }
