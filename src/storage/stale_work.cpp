@@ -11,6 +11,7 @@
 
 #include <nai/storage/journal.hpp>
 #include <nai/storage/volume.hpp>
+#include <nai/util/file.hpp>
 #include "discarded.hpp"
 #include "model_directory.hpp"
 
@@ -35,9 +36,6 @@ std::string subject_of(const fs::path& path) {
 
 // The same without the checksum: all work on files of that path.
 std::string place_of(const std::string& subject) { return subject.substr(0, subject.rfind('.')); }
-
-// What a process that died while it replaced a file left behind.
-bool is_draft(const fs::path& name) { return name.extension() == ".tmp"; }
 
 // Everything below, each behind what it contains. Links are not followed.
 std::vector<fs::path> contents_of(const fs::path& directory) {
@@ -67,13 +65,13 @@ void Volume::remove_stale_work(const std::vector<FileIdentity>& files) {
   std::vector<fs::path> stale;
   for (const fs::path& entry : entries_of(m_layout.work())) {
     const std::string subject = subject_of(entry);
-    if (is_draft(entry) ? alone : !subject.empty() && !wanted.contains(subject)) {
+    if (util::is_draft_of_another(entry) ? alone : !subject.empty() && !wanted.contains(subject)) {
       stale.push_back(entry);
     }
   }
   for (const auto& directory : {m_layout.state(), m_layout.digest_trails()}) {
     for (const fs::path& entry : entries_of(directory)) {
-      if (alone && is_draft(entry)) {
+      if (alone && util::is_draft_of_another(entry)) {
         stale.push_back(entry);
       }
     }

@@ -31,12 +31,14 @@ int open_retrying(const std::filesystem::path& path, int flags, mode_t mode) {
   return retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
 }
 
+constexpr std::string_view k_draft_extension = ".tmp";
+
 // Of this process and no other: those in containers have the same number all, and one that was
 // paused in the middle must not write into what another one is about to put in place.
 const std::string& draft_ending() {
   static const std::string ending = [] {
     std::random_device random;
-    return fmt::format(".{}-{:08x}{:08x}.tmp", ::getpid(), random(), random());
+    return fmt::format(".{}-{:08x}{:08x}{}", ::getpid(), random(), random(), k_draft_extension);
   }();
   return ending;
 }
@@ -164,8 +166,16 @@ std::optional<std::string> read_small_file(const std::filesystem::path& path,
   return content;
 }
 
+std::filesystem::path draft_of(const std::filesystem::path& path) {
+  return path.string() + draft_ending();
+}
+
+bool is_draft_of_another(const std::filesystem::path& path) {
+  return path.extension() == k_draft_extension && !path.string().ends_with(draft_ending());
+}
+
 void replace_file(const std::filesystem::path& path, std::string_view content) {
-  TemporaryFile temporary(path.string() + draft_ending());
+  TemporaryFile temporary(draft_of(path));
   {
     const Fd fd = open_file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
     write_all_at(fd, std::as_bytes(std::span(content)), 0, temporary.path());

@@ -17,6 +17,7 @@
 
 #include <nai/storage/volume.hpp>
 #include <nai/util/error.hpp>
+#include <nai/util/file.hpp>
 
 using namespace nai;
 using namespace nai::storage;
@@ -154,6 +155,8 @@ TEST_CASE(
   test::write_file(f.layout.portion_journal(old.path, old.digest), "");
   test::write_file(f.layout.borrowed(old.path, old.digest), "");
   test::write_file(f.layout.state() / "record.json.1-0123.tmp", "");
+  const auto own = util::draft_of(f.layout.status());  // another thread is about to put it in place
+  test::write_file(own, "");
   test::write_file(f.layout.published_log(), "");
   f.volume.remove_stale_work({now});
   std::vector<std::string> left;
@@ -163,6 +166,7 @@ TEST_CASE(
   std::sort(left.begin(), left.end());
   CHECK(left == std::vector<std::string>{"", ".journal", ".part"});
   CHECK_FALSE(std::filesystem::exists(f.layout.state() / "record.json.1-0123.tmp"));
+  CHECK(std::filesystem::exists(own));
   CHECK(f.log.count("checkpoint_discarded") == 1);
   CHECK(f.log.message("checkpoint_discarded").find("it is for other content") != std::string::npos);
 

@@ -55,6 +55,11 @@ void sync_directory(const std::filesystem::path& directory);
 // temporary file beside it, fsync, rename, fsync of the directory. Mode 0644 whatever the umask,
 // where chmod works.
 void replace_file(const std::filesystem::path& path, std::string_view content);
+// Where this process has the new content of `path` until it takes its place; no other process, also
+// of another container, has it there.
+[[nodiscard]] std::filesystem::path draft_of(const std::filesystem::path& path);
+// Whether another process had the new content of a file there.
+[[nodiscard]] bool is_draft_of_another(const std::filesystem::path& path);
 
 // Creates `path` with mode 0755 whatever the umask; true if it did not exist. A symbolic link, or
 // anything else that is not a directory, is an error.
