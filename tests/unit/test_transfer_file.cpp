@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "storage/content_file.hpp"
@@ -49,12 +48,6 @@ struct Fixture {
     std::copy_n(reinterpret_cast<const std::byte*>(content.data()) + offset, length,
                 block.bytes().data());
     return file.take_block(block, length, offset);
-  }
-
-  // Where it is not, reading back asks no disk, and nobody waits.
-  [[nodiscard]] bool is_direct() const {
-    return ContentFile::create(directory.path() / "probe", 0, ContentFile::Way::direct)
-        ->is_direct();
   }
 
   Next catch_up() {
@@ -98,18 +91,6 @@ TEST_CASE("blocks that there is no memory for are read back") {
   REQUIRE(f.catch_up() == Next::complete);
   CHECK(f.file.digest() == test::digest_of(f.content));
   CHECK(f.progress.bytes_read_back == f.content.size() - 2 * k_block);
-}
-
-TEST_CASE("what comes early waits for a checksum that moves, and is not read back") {
-  Fixture f(2);
-  CHECK(f.take(1) == Next::nothing);
-  REQUIRE(f.take(0) == Next::catch_up);
-  Next last = Next::nothing;
-  std::jthread early([&] { last = f.take(2); });
-  const Next caught_up = f.catch_up();
-  early.join();
-  last = last == Next::nothing && caught_up == Next::nothing ? f.take(3) : last;
-  CHECK((f.progress.bytes_read_back == 0 || !f.is_direct()));
 }
 
 TEST_CASE("nobody waits for ever for a checksum that stands still") {
