@@ -89,9 +89,7 @@ std::string Concurrency::observe(const Sample& sample) {
   if (m_phase == Phase::growing && is_clear(rate)) {
     return judge_growth(sample, rate);
   }
-  // Nothing is known yet, so that nothing can be lost by a hasty step.
-  const bool first = m_phase == Phase::holding && m_best_rate == 0;
-  if (measured < k_window && !first) {
+  if (measured < k_window) {
     return {};
   }
   switch (m_phase) {
