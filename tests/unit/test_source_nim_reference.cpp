@@ -28,6 +28,10 @@ TEST_CASE("image references in all their forms") {
            Row{"docker://harbor.corp:8443/proxy/nim/meta/llama:1.0_x-y",
                "harbor.corp:8443/proxy/nim/meta/llama:1.0_x-y"},
            Row{"localhost/a:b", "localhost/a:b"},
+           Row{"registry:443/a:b", "registry:443/a:b"},
+           Row{"https://registry/a:b", "registry:443/a:b"},
+           Row{"registry#r.corp/a:b", ""},
+           Row{"registry?x=r.corp/a:b", ""},
            Row{"nvcr.io/a/b:tag@sha256:" + hex, "nvcr.io/a/b@sha256:" + hex},
            Row{"nvcr.io/a__b/c-.d", ""},
            Row{"nvcr.io/a__b/c--d.e", "nvcr.io/a__b/c--d.e:latest"},
@@ -49,6 +53,7 @@ TEST_CASE("image references in all their forms") {
     try {
       const std::string whole = parse_image(row.text).to_string();
       CHECK(whole == row.whole);
+      CHECK(parse_image(whole).to_string() == whole);
     } catch (const util::Error& error) {
       CHECK(error.kind() == util::ErrorKind::usage);
       CHECK(row.whole.empty());

@@ -56,21 +56,26 @@ bool is_tag(std::string_view tag) {
                      [&](char c) { return word(c) || c == '.' || c == '-'; });
 }
 
+// The rule of Docker's own tools: a first part that cannot be part of a name is a host.
+bool looks_like_host(std::string_view first) {
+  return first.find_first_of(".:") != std::string_view::npos || first == "localhost";
+}
+
 // "https://host/" in front of the name, cut off from `rest`.
 http::Url take_registry(std::string_view text, std::string_view& rest) {
   std::string scheme = "https://";
+  bool names_host = false;
   for (const std::string_view given : {"https://", "http://", "docker://"}) {
     if (rest.starts_with(given)) {
       rest.remove_prefix(given.size());
       scheme = given == "http://" ? "http://" : "https://";
+      names_host = given != "docker://";
     }
   }
   std::string_view host = k_default_host;
   const auto slash = rest.find('/');
   const std::string_view first = rest.substr(0, slash);
-  // The rule of Docker's own tools: a first part that cannot be part of a name is a host.
-  if (slash != std::string_view::npos &&
-      (first.find_first_of(".:") != std::string_view::npos || first == "localhost")) {
+  if (slash != std::string_view::npos && (names_host || looks_like_host(first))) {
     host = first;
     rest.remove_prefix(slash + 1);
   }
@@ -78,7 +83,7 @@ http::Url take_registry(std::string_view text, std::string_view& rest) {
     refuse("..." + std::string(host.substr(at)), "it has a user or secret in front of the host");
   }
   const auto url = http::Url::parse(scheme + std::string(host));
-  if (!url) {
+  if (!url || host.find_first_of("?#") != std::string_view::npos) {
     refuse(text, fmt::format("\"{}\" is no host", util::printable(host, 100)));
   }
   return *url;
@@ -89,7 +94,9 @@ http::Url take_registry(std::string_view text, std::string_view& rest) {
 std::string ImageReference::host() const {
   const std::string shown = registry.display();
   const auto begin = shown.find("://") + 3;
-  return shown.substr(begin, shown.find('/', begin) - begin);
+  const std::string bare = shown.substr(begin, shown.find('/', begin) - begin);
+  // A default port is not shown, but may be all that tells a host from a part of the name.
+  return looks_like_host(bare) ? bare : fmt::format("{}:{}", bare, registry.port());
 }
 
 std::string ImageReference::to_string() const {
