@@ -28,7 +28,7 @@ ChunkQueue::ChunkQueue(ChunkQueueOptions options) : m_options(options) {}
 
 void ChunkQueue::add(std::size_t file, std::uint64_t size,
                      const std::vector<util::ByteRange>& missing) {
-  if (size > m_options.chunk_bytes) {
+  if (size > std::min(m_options.chunk_bytes, m_options.min_chunk_bytes)) {
     m_large.try_emplace(file);
   }
   for (const util::ByteRange& range : missing) {
@@ -143,7 +143,8 @@ void ChunkQueue::divide_long_leases(util::SteadyTime now) {
   for (auto& [id, active] : m_active) {
     const double elapsed = std::chrono::duration<double>(now - active.begun).count();
     const auto left = static_cast<double>(active.left_bytes());
-    if (active.done_bytes() > 0 && active.left_bytes() > 2 * length &&
+    if (m_large.contains(active.lease.file) && active.done_bytes() > 0 &&
+        active.left_bytes() > 2 * length &&
         left * elapsed > k_long_seconds * static_cast<double>(active.done_bytes())) {
       shorten(active, (active.claimed + length) / k_alignment * k_alignment, 0);
     }

@@ -142,8 +142,36 @@ TEST_CASE("a long lease on a slow connection is divided when others come to its 
   CHECK(queue.take_emptied().empty());
 }
 
+TEST_CASE(
+    "a file of less than a chunk is shared by workers without one, in ranges asked for as such") {
+  ChunkQueue queue({.chunk_bytes = 64 * k_mib,
+                    .min_chunk_bytes = 8 * k_mib,
+                    .window_bytes = 32 * k_mib,
+                    .workers = 16});
+  queue.add(0, 50 * k_mib, {{0, 50 * k_mib}});
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    const auto lease = queue.next(k_now);
+    REQUIRE(lease);
+    CHECK(lease->range.offset == i * 2 * k_mib);
+    CHECK(lease->range.length <= 2 * k_mib);
+  }
+}
+
+TEST_CASE("a small file on a slow connection is not cut off again and again") {
+  ChunkQueue queue({.chunk_bytes = 64 * k_mib,
+                    .min_chunk_bytes = 8 * k_mib,
+                    .window_bytes = 32 * k_mib,
+                    .workers = 64});
+  queue.add(0, 8 * k_mib, {{0, 8 * k_mib}});
+  const auto first = queue.next(k_now);
+  REQUIRE(first);
+  CHECK(queue.claim(first->id, k_mib / 2) == k_mib / 2);
+  // Half of what is left goes to another connection, not all but a MiB.
+  CHECK(queue.next(k_now + std::chrono::seconds(1))->range == ByteRange{4 * k_mib, 4 * k_mib});
+}
+
 TEST_CASE("an idle worker takes half of what the slowest has left") {
-  ChunkQueue queue = queue_for(2);
+  ChunkQueue queue({.chunk_bytes = 64 * k_mib, .min_chunk_bytes = 64 * k_mib, .workers = 2});
   queue.add(0, 40 * k_mib, {{0, 40 * k_mib}});
   queue.add(1, 40 * k_mib, {{0, 40 * k_mib}});
   const auto slow = queue.next(k_now);
