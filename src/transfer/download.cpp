@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -139,10 +140,20 @@ void Download::run_workers() {
   }
 }
 
+// A container may be allowed only so many threads: those that there are do the work then.
 void Download::provide_workers(std::size_t count) {
   const std::scoped_lock lock(m_workers_mutex);
-  while (m_workers_wanted && m_workers.size() < count) {
-    m_workers.emplace_back([this] { m_scheduler.guarded([this] { work(); }); });
+  try {
+    while (m_workers_wanted && m_workers.size() < count) {
+      m_workers.emplace_back([this] { m_scheduler.guarded([this] { work(); }); });
+    }
+  } catch (const std::system_error& error) {
+    if (m_workers.empty()) {
+      throw;
+    }
+    m_context.log.debug("fewer_workers", fmt::format("{} connections at most: no more threads can "
+                                                     "be started: {}",
+                                                     m_workers.size(), error.what()));
   }
 }
 

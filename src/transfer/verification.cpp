@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -117,7 +118,8 @@ class Verification {
  private:
   void add(const storage::FileIdentity& file);
   void divide(Subject& subject);
-  void work() noexcept;
+  void run_workers();
+  void work(ReadAhead& content) noexcept;
   void look_at(const Stretch& stretch, ReadAhead& content);
   void compare(const Stretch& stretch, ReadAhead& content);
   [[nodiscard]] std::shared_ptr<const DiskFile> open(Subject& subject) const;
@@ -146,12 +148,7 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
   std::stable_sort(m_stretches.begin(), m_stretches.end(), [](const Stretch& a, const Stretch& b) {
     return a.subject->file.size > b.subject->file.size;
   });
-  {
-    std::vector<std::jthread> workers;
-    for (std::size_t i = 0; i < std::clamp<std::size_t>(m_stretches.size(), 1, m_threads); ++i) {
-      workers.emplace_back([this] { work(); });
-    }
-  }
+  run_workers();
   if (m_failure) {
     std::rethrow_exception(m_failure);
   }
@@ -163,6 +160,20 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
     results.push_back(std::move(subject->result));
   }
   return results;
+}
+
+// A container may be allowed only so many threads: those that there are do the work then.
+void Verification::run_workers() {
+  std::vector<std::jthread> workers;
+  try {
+    while (workers.size() < std::clamp<std::size_t>(m_stretches.size(), 1, m_threads)) {
+      workers.emplace_back([this, content = std::make_unique<ReadAhead>()] { work(*content); });
+    }
+  } catch (const std::system_error&) {
+    if (workers.empty()) {
+      throw;
+    }
+  }
 }
 
 void Verification::add(const storage::FileIdentity& file) {
@@ -197,9 +208,8 @@ void Verification::divide(Subject& subject) {
   }
 }
 
-void Verification::work() noexcept {
+void Verification::work(ReadAhead& content) noexcept {
   try {
-    ReadAhead content;
     for (auto at = m_next++; at < m_stretches.size() && !m_stop.stop_requested(); at = m_next++) {
       const Stretch& stretch = m_stretches[at];
       look_at(stretch, content);
