@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "rate_limit.hpp"
 #include "retry_log.hpp"
 #include "scheduler.hpp"
+#include "worker_threads.hpp"
 
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
@@ -140,20 +140,15 @@ void Download::run_workers() {
   }
 }
 
-// A container may be allowed only so many threads: those that there are do the work then.
 void Download::provide_workers(std::size_t count) {
   const std::scoped_lock lock(m_workers_mutex);
-  try {
-    while (m_workers_wanted && m_workers.size() < count) {
-      m_workers.emplace_back([this] { m_scheduler.guarded([this] { work(); }); });
-    }
-  } catch (const std::system_error& error) {
-    if (m_workers.empty()) {
-      throw;
-    }
-    m_context.log.debug("fewer_workers", fmt::format("{} connections at most: no more threads can "
-                                                     "be started: {}",
-                                                     m_workers.size(), error.what()));
+  const auto start = [this] {
+    return std::jthread([this] { m_scheduler.guarded([this] { work(); }); });
+  };
+  if (m_workers_wanted && !start_workers(m_workers, count, start)) {
+    m_context.log.debug(
+        "fewer_workers",
+        fmt::format("no more threads can be started: {} connections at most", m_workers.size()));
   }
 }
 

@@ -9,7 +9,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -17,6 +16,7 @@
 
 #include "disk_file.hpp"
 #include "read_ahead.hpp"
+#include "worker_threads.hpp"
 
 #include <nai/storage/digest_trail.hpp>
 #include <nai/util/error.hpp>
@@ -162,18 +162,13 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
   return results;
 }
 
-// A container may be allowed only so many threads: those that there are do the work then.
 void Verification::run_workers() {
   std::vector<std::jthread> workers;
-  try {
-    while (workers.size() < std::clamp<std::size_t>(m_stretches.size(), 1, m_threads)) {
-      workers.emplace_back([this, content = std::make_unique<ReadAhead>()] { work(*content); });
-    }
-  } catch (const std::system_error&) {
-    if (workers.empty()) {
-      throw;
-    }
-  }
+  const auto start = [this] {
+    return std::jthread([this, content = std::make_unique<ReadAhead>()] { work(*content); });
+  };
+  static_cast<void>(
+      start_workers(workers, std::clamp<std::size_t>(m_stretches.size(), 1, m_threads), start));
 }
 
 void Verification::add(const storage::FileIdentity& file) {
