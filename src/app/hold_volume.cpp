@@ -55,11 +55,11 @@ class WaitReporter {
 
 // Whether somebody may be at work who has no lease of the volume. The pods of a sharded download
 // have leases of their own; a run that is not one of them tells them to stop.
-bool may_be_in_use(const storage::Volume& volume, const Config& config) {
+bool may_be_in_use(const storage::Volume& volume, const Config& config, bool holder_died) {
   const storage::ShardBoard board(volume.layout());
   const auto plan = board.plan();
   if (!plan) {
-    return volume.work_is_abandoned();
+    return !holder_died && volume.work_is_abandoned();
   }
   if (config.shards.count > 1) {
     return false;
@@ -101,7 +101,8 @@ std::unique_ptr<storage::VolumeLock> hold_volume(
       volume.layout().lease(), config.lock, session.clock,
       {.on_wait = reporter,
        .on_lost = std::move(on_lost),
-       .is_abandoned = [&] { return may_be_in_use(volume, config); }},
+       .is_abandoned =
+           [&](bool holder_died) { return may_be_in_use(volume, config, holder_died); }},
       session.stop.get_token());
 }
 

@@ -26,6 +26,10 @@ class LockLoss {
     });
   }
   [[nodiscard]] bool happened() const { return m_lost; }
+  // Why a run ends that stopped with `error`, which may well be a consequence.
+  [[nodiscard]] util::Error cause_of(const util::Error& error) const {
+    return m_lost ? *m_why : error;
+  }
   // Throws the reason if it happened.
   void check() const {
     if (m_lost) {

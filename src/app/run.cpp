@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -49,6 +50,14 @@ Error as_error(const std::exception_ptr& exception) {
     return {ErrorKind::internal, "out of memory; raise the container's memory limit"};
   } catch (const std::filesystem::filesystem_error& error) {
     return util::storage_error(error.path1().string(), error.code().value());
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) {
+      return {ErrorKind::internal, error.what()};
+    }
+    return Error(ErrorKind::internal, fmt::format("cannot start a thread: {}", error.what()))
+        .with_advice(
+            "What to do: raise the number of processes and threads (pids) that the container may "
+            "have, or give it a node where fewer run.");
   } catch (const std::exception& error) {
     return {ErrorKind::internal, error.what()};
   } catch (...) {

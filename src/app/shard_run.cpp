@@ -165,10 +165,13 @@ void ShardRun::run() {
     note(ShardState::complete);
     status.finish(RunState::complete);
   } catch (const util::Error& error) {
-    status.finish(state_of(error), name_of(error.kind()), error.what());
-    m_lock_loss.check();
-    note_open();
-    throw;
+    const bool lost = m_lock_loss.happened();
+    const util::Error cause = m_lock_loss.cause_of(error);
+    status.finish(state_of(cause), name_of(cause.kind()), cause.what());
+    if (!lost) {
+      note_open();
+    }
+    throw util::Error(cause);
   }
 }
 

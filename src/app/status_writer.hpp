@@ -46,6 +46,7 @@ class StatusWriter {
   void start();
   void run(const std::stop_token& stop);
   void write(RunStatus status);
+  [[nodiscard]] bool may_write_status() const;
   void replace(const std::filesystem::path& path, const std::string& content, bool& told);
 
   StatusFiles m_files;

@@ -90,6 +90,7 @@ void remove_cached_names(const Layout& layout, const std::vector<std::filesystem
 // was before.
 void Volume::distrust(const std::vector<std::string>& paths) {
   const Paths wrong(paths.begin(), paths.end());
+  require_lease();
   auto record = load_record(m_layout.record(), m_log);
   if (!record) {
     record = load_record(m_layout.superseded_record(), m_log);
@@ -100,6 +101,7 @@ void Volume::distrust(const std::vector<std::string>& paths) {
     save_record(m_layout.superseded_record(), *record);
   }
   remove_from_logs(m_layout, wrong);
+  require_lease();
   if (::unlink(m_layout.record().c_str()) != 0 && errno != ENOENT) {
     throw util::storage_error(fmt::format("cannot remove {}", m_layout.record().string()), errno);
   }
@@ -108,6 +110,7 @@ void Volume::distrust(const std::vector<std::string>& paths) {
 }
 
 bool Volume::take_back(const FileIdentity& file, const std::vector<util::ByteRange>& damaged) {
+  require_lease();
   const auto place = m_layout.model_file(file.path);
   auto status = util::stat_path(place);
   if (!damaged.empty() && status && S_ISREG(status->st_mode) && status->st_nlink > 1) {
@@ -135,6 +138,14 @@ bool Volume::take_back(const FileIdentity& file, const std::vector<util::ByteRan
   util::sync_directory(place.parent_path());
   util::sync_directory(m_layout.work());
   return true;
+}
+
+void Volume::remove_published(const std::string& path) const {
+  require_lease();
+  const auto place = m_layout.model_file(path);
+  if (::unlink(place.c_str()) != 0 && errno != ENOENT) {
+    throw util::storage_error(fmt::format("cannot remove {}", place.string()), errno);
+  }
 }
 
 }  // namespace nai::storage

@@ -204,10 +204,10 @@ struct Waiting {
   const VolumeLockCallbacks& callbacks;
 };
 
-void wait_for_unknown_writer(const VolumeLock& lock, bool possible, const Waiting& waiting,
+void wait_for_unknown_writer(const VolumeLock& lock, bool holder_died, const Waiting& waiting,
                              const std::stop_token& stop) {
   const auto& [options, clock, callbacks] = waiting;
-  if (!possible || !callbacks.is_abandoned || !callbacks.is_abandoned()) {
+  if (!callbacks.is_abandoned || !callbacks.is_abandoned(holder_died)) {
     return;
   }
   const auto start = clock.steady_now();
@@ -252,7 +252,7 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
       if (auto fd = create_lease(lease, self)) {
         auto lock = std::make_unique<HeldLease>(
             HeldLease::Parts{lease, self, std::move(*fd), options, callbacks.on_lost}, clock);
-        wait_for_unknown_writer(*lock, !proven_dead, {options, clock, callbacks}, stop);
+        wait_for_unknown_writer(*lock, proven_dead, {options, clock, callbacks}, stop);
         return lock;
       }
       // There is one after all: a client of NFS may not see for a while what another made.

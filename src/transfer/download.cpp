@@ -22,6 +22,7 @@
 #include "rate_limit.hpp"
 #include "retry_log.hpp"
 #include "scheduler.hpp"
+#include "worker_threads.hpp"
 
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
@@ -141,8 +142,13 @@ void Download::run_workers() {
 
 void Download::provide_workers(std::size_t count) {
   const std::scoped_lock lock(m_workers_mutex);
-  while (m_workers_wanted && m_workers.size() < count) {
-    m_workers.emplace_back([this] { m_scheduler.guarded([this] { work(); }); });
+  const auto start = [this] {
+    return std::jthread([this] { m_scheduler.guarded([this] { work(); }); });
+  };
+  if (m_workers_wanted && !start_workers(m_workers, count, start)) {
+    m_context.log.debug(
+        "fewer_workers",
+        fmt::format("no more threads can be started: {} connections at most", m_workers.size()));
   }
 }
 

@@ -15,7 +15,8 @@ namespace nai::transfer {
 
 namespace {
 
-// Reads all of the file. False when there is none, and when stopped. Throws Error{storage}.
+// Reads all of the file and makes it durable: whoever wrote it may not have. False when there is
+// none, and when stopped. Throws Error{storage}.
 bool hash_at(const std::filesystem::path& path, digest::Hasher& hasher, storage::DigestTrail& trail,
              const Reading& reading) {
   const auto fd = util::open_existing(path, O_RDONLY | O_NOFOLLOW);
@@ -25,6 +26,7 @@ bool hash_at(const std::filesystem::path& path, digest::Hasher& hasher, storage:
   while (!reading.stop.stop_requested()) {
     const std::size_t got = util::read_at(*fd, reading.buffer, hasher.position(), path);
     if (got == 0) {
+      util::sync_data(*fd, path);
       return true;
     }
     hasher.update(reading.buffer.first(got));

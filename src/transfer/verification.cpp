@@ -16,6 +16,7 @@
 
 #include "disk_file.hpp"
 #include "read_ahead.hpp"
+#include "worker_threads.hpp"
 
 #include <nai/storage/digest_trail.hpp>
 #include <nai/util/error.hpp>
@@ -117,7 +118,8 @@ class Verification {
  private:
   void add(const storage::FileIdentity& file);
   void divide(Subject& subject);
-  void work() noexcept;
+  void run_workers();
+  void work(ReadAhead& content) noexcept;
   void look_at(const Stretch& stretch, ReadAhead& content);
   void compare(const Stretch& stretch, ReadAhead& content);
   [[nodiscard]] std::shared_ptr<const DiskFile> open(Subject& subject) const;
@@ -146,12 +148,7 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
   std::stable_sort(m_stretches.begin(), m_stretches.end(), [](const Stretch& a, const Stretch& b) {
     return a.subject->file.size > b.subject->file.size;
   });
-  {
-    std::vector<std::jthread> workers;
-    for (std::size_t i = 0; i < std::clamp<std::size_t>(m_stretches.size(), 1, m_threads); ++i) {
-      workers.emplace_back([this] { work(); });
-    }
-  }
+  run_workers();
   if (m_failure) {
     std::rethrow_exception(m_failure);
   }
@@ -163,6 +160,15 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
     results.push_back(std::move(subject->result));
   }
   return results;
+}
+
+void Verification::run_workers() {
+  std::vector<std::jthread> workers;
+  const auto start = [this] {
+    return std::jthread([this, content = std::make_unique<ReadAhead>()] { work(*content); });
+  };
+  static_cast<void>(
+      start_workers(workers, std::clamp<std::size_t>(m_stretches.size(), 1, m_threads), start));
 }
 
 void Verification::add(const storage::FileIdentity& file) {
@@ -197,9 +203,8 @@ void Verification::divide(Subject& subject) {
   }
 }
 
-void Verification::work() noexcept {
+void Verification::work(ReadAhead& content) noexcept {
   try {
-    ReadAhead content;
     for (auto at = m_next++; at < m_stretches.size() && !m_stop.stop_requested(); at = m_next++) {
       const Stretch& stretch = m_stretches[at];
       look_at(stretch, content);

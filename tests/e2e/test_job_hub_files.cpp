@@ -5,6 +5,8 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -12,6 +14,7 @@
 
 #include "e2e/job.hpp"
 #include "support/safetensors.hpp"
+#include "torture/tracer.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using namespace nai::test;
@@ -303,4 +306,25 @@ TEST_CASE("a model that is broken where checksums cannot tell is told about, and
   const auto findings = record_of(job).at("findings");
   REQUIRE(findings.size() == 3);
   CHECK(findings.at(0).at("path") == "broken.safetensors");
+}
+
+TEST_CASE("a file that somebody else put in place is made durable before it counts as ours") {
+  if (!nai::torture::can_trace()) {
+    SKIP("ptrace is not allowed here");
+  }
+  mock::Registry registry(over_tls());
+  const auto weights = mock::Content::generated(1, 400'000);
+  registry.add(mock::make_repository("org/model", {mock::lfs_file("a.safetensors", weights)}));
+  const Job job(registry, "org/model");
+  REQUIRE(job.run().exit_status == 0);
+  std::filesystem::remove_all(job.mount() / ".nai");
+  registry.clear_log();
+  const auto traced = nai::torture::run_traced(
+      {std::getenv("NAI_BINARY")}, job.environment,
+      {{.calls = {nai::torture::Call::sync}, .path_contains = "model-files/a.safetensors"}},
+      std::chrono::seconds(60));
+  INFO(traced.process.out << traced.process.err);
+  CHECK(traced.process.exit_status == 0);
+  CHECK(registry.content_bytes_served() == 0);
+  CHECK(traced.calls.at(0).size() == 1);
 }

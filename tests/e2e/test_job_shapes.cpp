@@ -29,6 +29,50 @@ std::uint64_t free_bytes(const std::filesystem::path& path) {
                                                : 0;
 }
 
+// A model, and an empty root file system in which nobody in particular may fetch it.
+class AnyUser {
+ public:
+  static constexpr uid_t k_id = 1000660000;
+
+  AnyUser() {
+    m_registry.add(mock::make_repository("org/model", {mock::lfs_file("model.bin", k_weights),
+                                                       mock::lfs_file("other.bin", k_weights)}));
+    std::filesystem::permissions(m_root.path(), std::filesystem::perms(0755));
+    std::filesystem::copy_file(std::getenv("NAI_BINARY"), m_root.path() / "nai-model-processor");
+    std::filesystem::create_directory(m_root.path() / "data");
+    REQUIRE(::chown((m_root.path() / "data").c_str(), k_id, 0) == 0);
+    m_registry.write_ca(m_root.path() / "ca.pem");
+  }
+  // With no more than `threads` at a time; 0: as many as it likes.
+  [[nodiscard]] ProcessResult run(const std::vector<std::string>& arguments, int threads = 0,
+                                  Process::Environment environment = {}) const {
+    environment.insert({{"REPO_ID", "org/model"},
+                        {"HF_ENDPOINT", m_registry.hub_url()},
+                        {"SSL_CERT_FILE", "/ca.pem"}});
+    std::vector<std::string> command;
+    if (threads > 0) {
+      command = {"/usr/bin/prlimit", "--nproc=" + std::to_string(threads)};
+    }
+    command.insert(command.end(), {"/usr/sbin/chroot", "--userspec=" + std::to_string(k_id) + ":0",
+                                   m_root.path().string(), "/nai-model-processor"});
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return Process(command, environment).wait();
+  }
+  [[nodiscard]] std::filesystem::path model_files() const {
+    return m_root.path() / "data/model-files";
+  }
+  [[nodiscard]] bool has_model() const {
+    return same_content(model_files() / "model.bin", k_weights) &&
+           same_content(model_files() / "other.bin", k_weights);
+  }
+
+ private:
+  inline static const mock::Content k_weights = mock::Content::generated(1, 30'000'000);
+
+  mock::Registry m_registry{over_tls()};
+  TemporaryDirectory m_root;
+};
+
 }  // namespace
 
 TEST_CASE("five thousand small files, empty ones and one of a byte") {
@@ -98,31 +142,34 @@ TEST_CASE("the executable runs in an empty root file system, as any user, withou
   if (::geteuid() != 0) {
     SKIP("needs root for chroot");
   }
-  mock::Registry registry(over_tls());
-  const auto weights = mock::Content::generated(1, 30'000'000);
-  registry.add(mock::make_repository("org/model", {mock::lfs_file("model.bin", weights)}));
-  const TemporaryDirectory root;
-  std::filesystem::permissions(root.path(), std::filesystem::perms(0755));
-  std::filesystem::copy_file(std::getenv("NAI_BINARY"), root.path() / "nai-model-processor");
-  std::filesystem::create_directory(root.path() / "data");
-  REQUIRE(::chown((root.path() / "data").c_str(), 1000660000, 0) == 0);
-  registry.write_ca(root.path() / "ca.pem");
-
-  Process process(
-      {"/usr/sbin/chroot", "--userspec=1000660000:0", root.path().string(), "/nai-model-processor"},
-      {{"REPO_ID", "org/model"},
-       {"HF_ENDPOINT", registry.hub_url()},
-       {"SSL_CERT_FILE", "/ca.pem"}});
-  const auto result = process.wait();
+  const AnyUser user;
+  const auto result = user.run({});
   INFO(result.out << result.err);
   CHECK(result.exit_status == 0);
   CHECK(result.err.empty());
-  const auto file = root.path() / "data/model-files/model.bin";
-  CHECK(same_content(file, weights));
+  CHECK(user.has_model());
   struct stat status {};
-  REQUIRE(::stat(file.c_str(), &status) == 0);
-  CHECK(status.st_uid == 1000660000);
+  REQUIRE(::stat((user.model_files() / "model.bin").c_str(), &status) == 0);
+  CHECK(status.st_uid == AnyUser::k_id);
   CHECK((status.st_mode & 07777) == 0644);
+}
+
+TEST_CASE("a container that allows few threads gets by with them") {
+  if (::geteuid() != 0) {
+    SKIP("needs root for chroot");
+  }
+  const AnyUser user;
+  const auto download = user.run({}, 15, {{"CONNECTIONS", "64"}});
+  INFO(download.out << download.err);
+  CHECK(download.exit_status == 0);
+  CHECK(user.has_model());
+  const auto verify = user.run({"verify"}, 6);
+  INFO(verify.out << verify.err);
+  CHECK(verify.exit_status == 0);
+  const auto refused = user.run({"verify"}, 2);
+  CHECK(refused.exit_status == 1);
+  CHECK_THAT(refused.err, ContainsSubstring("cannot start a thread: ") &&
+                              ContainsSubstring("What to do: raise the number of processes"));
 }
 
 TEST_CASE("a mirror that lacks endpoints and serves files itself") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <signal.h>
@@ -213,8 +214,17 @@ TEST_CASE("a run without shards takes over what dead pods left, and goes on from
 
 TEST_CASE("a run without shards stops pods that are at work") {
   Pods pods(paced());
+  const bool after_a_dead_run = GENERATE(false, true);
+  if (after_a_dead_run) {
+    // It died before it told the pods.
+    pods.job().environment["CONNECTIONS"] = "1";
+  }
   auto running = pods.start_all();
   REQUIRE(pods.registry().wait_for_content_bytes(20 * k_mb, 60s));
+  if (after_a_dead_run) {
+    write_file(pods.job().mount() / ".nai/lease", "somebody who is dead\n");
+    pods.job().environment["CONNECTIONS"] = "16";
+  }
   pods.job().environment.erase("SHARD_COUNT");
   const auto whole = pods.start(0);
   for (const auto& pod : running) {

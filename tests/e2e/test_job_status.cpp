@@ -4,6 +4,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <filesystem>
 
 #include "e2e/job.hpp"
@@ -70,6 +71,38 @@ TEST_CASE("metrics tell of a run that was refused, and nothing is on the volume"
   CHECK_THAT(text, ContainsSubstring("state=\"failed\"} 1\n") &&
                        ContainsSubstring("kind=\"unauthorized\"} 1\n"));
   CHECK(std::filesystem::is_empty(job.mount()));
+}
+
+TEST_CASE("metrics of a run that loses the volume tell that, and not that it was interrupted") {
+  mock::Registry registry(over_tls());
+  registry.add(small_model());
+  registry.set_fault_hook([](const mock::RequestInfo& request) {
+    mock::Fault fault;
+    fault.stall_before_head = request.kind == mock::RequestKind::content;
+    return fault;
+  });
+  Job job(registry, "org/model");
+  const TemporaryDirectory directory;
+  const auto metrics = directory.path() / "nai.prom";
+  job.environment["METRICS_FILE"] = metrics.string();
+  job.environment["LOCK_DEAD_AFTER"] = "3s";
+  auto lease = job.mount() / ".nai/lease";
+  if (GENERATE(false, true)) {
+    job.environment["SHARD_COUNT"] = "2";
+    job.environment["JOB_COMPLETION_INDEX"] = "1";
+    lease = job.mount() / ".nai/shards/1.lease";
+  }
+  const auto process = job.launch();
+  REQUIRE(registry.wait_for_request(
+      [](const auto& request) { return request.kind == mock::RequestKind::content; },
+      std::chrono::seconds(60)));
+  std::filesystem::remove(lease);  // not over it: the holder would write over that
+  write_file(lease, "somebody else\n");
+  const auto result = process->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 8);
+  CHECK_THAT(read_file(metrics), ContainsSubstring("state=\"failed\"} 1\n") &&
+                                     ContainsSubstring("kind=\"volume_busy\"} 1\n"));
 }
 
 TEST_CASE("a status that cannot be written fails nothing") {

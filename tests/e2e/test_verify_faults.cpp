@@ -212,6 +212,30 @@ TEST_CASE("a repair believes no note of an interrupted download either") {
   CHECK(f.is_right());
 }
 
+TEST_CASE("a repair that loses the volume says so and removes nothing") {
+  Fixture f;
+  f.damage("a.safetensors");
+  f.job.environment["LOCK_DEAD_AFTER"] = "3s";
+  f.registry.set_fault_hook([](const mock::RequestInfo&) {
+    mock::Fault fault;
+    fault.stall_before_head = true;
+    return fault;
+  });
+  f.registry.clear_log();
+  auto repair = f.job.start({"verify", "--repair", "--against-source"});
+  REQUIRE(f.registry.wait_for_request([](const auto&) { return true; }, std::chrono::seconds(60)));
+  const auto lease = f.job.mount() / ".nai/lease";
+  std::filesystem::remove(lease);  // not over it: the holder would write over that
+  write_file(lease, "somebody else\n");
+  const auto result = repair.wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 8);
+  CHECK_THAT(f.job.termination_message(),
+             ContainsSubstring("another one may have taken the volume"));
+  CHECK(std::filesystem::exists(f.job.model_file("a.safetensors")));
+  CHECK(std::filesystem::exists(f.job.mount() / ".nai/record.json"));
+}
+
 TEST_CASE("a repair of a volume with a hub cache fetches only what is damaged") {
   mock::Registry registry(over_tls());
   const auto weights = mock::Content::generated(7, 100'000'000);

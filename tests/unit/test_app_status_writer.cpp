@@ -2,9 +2,12 @@
 #include "app/status_writer.hpp"
 
 #include <atomic>
+#include <cerrno>
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
+
+#include <nai/util/error.hpp>
 
 #include "support/temporary_directory.hpp"
 
@@ -74,6 +77,15 @@ TEST_CASE_METHOD(Fixture, "A run that does not say how it ended has failed", "[a
 TEST_CASE_METHOD(Fixture, "Who does not hold the volume writes no status", "[app]") {
   ours = false;
   StatusWriter writer(files(), {}, progress, console, clock);
+  writer.finish(RunState::complete);
+  CHECK_FALSE(std::filesystem::exists(status));
+  CHECK(std::filesystem::exists(metrics));
+}
+
+TEST_CASE_METHOD(Fixture, "A volume that does not tell whose it is gets no status", "[app]") {
+  StatusFiles unknown = files();
+  unknown.may_write = []() -> bool { throw nai::util::storage_error("cannot open plan", ESTALE); };
+  StatusWriter writer(unknown, {}, progress, console, clock);
   writer.finish(RunState::complete);
   CHECK_FALSE(std::filesystem::exists(status));
   CHECK(std::filesystem::exists(metrics));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -126,6 +127,31 @@ TEST_CASE("a run that loses the volume while it cleans up leaves the rest to who
   f.looks = 1'000;
   CHECK(f.volume.remove_hf_cache());
   CHECK_FALSE(std::filesystem::exists(f.layout.hf_cache()));
+}
+
+TEST_CASE("a repair that loses the volume takes nothing away from whoever has it") {
+  const std::string content = test::content_of(k_size);
+  const auto identity = Fixture::file("model.bin", content);
+  const auto finished = [&](Fixture& f) {
+    f.publish("model.bin", content);
+    f.volume.finish(record_of("1"), {"model.bin"});
+    f.looks = 0;
+  };
+  const std::vector<std::function<void(Volume&)>> steps{
+      [&](Volume& volume) { volume.distrust({"model.bin"}); },
+      [&](Volume& volume) {
+        static_cast<void>(volume.take_back(identity, {{0, 100}}));
+      },
+      [&](Volume& volume) { volume.remove_published("model.bin"); }};
+  for (const auto& step : steps) {
+    Fixture f;
+    finished(f);
+    CHECK(kind_of([&] { step(f.volume); }) == util::ErrorKind::volume_busy);
+    CHECK(f.is_published("model.bin"));
+    CHECK(std::filesystem::exists(f.layout.record()));
+    CHECK_FALSE(std::filesystem::exists(f.layout.superseded_record()));
+    CHECK_FALSE(std::filesystem::exists(f.layout.journal(identity.path, identity.digest)));
+  }
 }
 
 TEST_CASE("names that look like those of work are not mistaken for it") {

@@ -95,7 +95,7 @@ TEST_CASE("where work lies without a lease, the new lease stands for a while bef
   const auto lock = acquire_volume_lock(f.lease, f.options, clock,
                                         {.on_wait = [&](const auto&, auto) { ++f.waits; },
                                          .on_lost = {},
-                                         .is_abandoned = [] { return true; }},
+                                         .is_abandoned = [](bool) { return true; }},
                                         f.stop.get_token());
   CHECK(lock->held());
   CHECK(clock.steady_now() - begin >= f.options.dead_after);

@@ -96,6 +96,9 @@ class Volume {
   // nothing was changed. Throws Error{storage or no_space}.
   [[nodiscard]] bool take_back(const FileIdentity& file,
                                const std::vector<util::ByteRange>& damaged);
+  // Removes what is at `path` below model-files, if anything is. Throws Error{storage or
+  // volume_busy}.
+  void remove_published(const std::string& path) const;
 
   // What other programs left on the volume. Loaded at first use; thread-safe, as are borrow() and
   // give_back().

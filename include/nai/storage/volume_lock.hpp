@@ -64,9 +64,10 @@ struct VolumeLockCallbacks {
   // At most once, when the lease is lost, from the heartbeat thread or in confirm(). The error says
   // why: volume_busy when another run has it, storage when the volume takes no sign of life.
   std::function<void(const util::Error& why)> on_lost = {};
-  // Asked when no lease is there: may somebody be at work all the same? Then the new lease stands
-  // for `dead_after` before acquire_volume_lock() returns, so that whoever it is sees it and stops.
-  std::function<bool()> is_abandoned = {};
+  // Asked when the lease is ours: may somebody be at work all the same? Then it stands for
+  // `dead_after` before acquire_volume_lock() returns, so that whoever it is sees it and stops.
+  // `holder_died`: whoever had the lease before is known to be dead.
+  std::function<bool(bool holder_died)> is_abandoned = {};
   // What the lease is for, as errors name it.
   std::string held = "the volume";
 };

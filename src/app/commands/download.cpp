@@ -135,13 +135,13 @@ void DownloadRun::run(const std::function<void()>& on_held) {
     bring();
     m_status->finish(RunState::complete);
   } catch (const util::Error& error) {
-    m_status->finish(state_of(error), name_of(error.kind()), error.what());
-    if (at_work) {
-      // Whatever went wrong may be the other run's doing then.
-      m_lock_loss.check();
+    const bool lost = m_lock_loss.happened();
+    const util::Error cause = m_lock_loss.cause_of(error);
+    m_status->finish(state_of(cause), name_of(cause.kind()), cause.what());
+    if (at_work && !lost) {
       m_volume.note_end();
     }
-    throw;
+    throw util::Error(cause);
   }
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -19,6 +17,7 @@
 
 #include <nai/storage/local_metadata.hpp>
 #include <nai/storage/volume.hpp>
+#include <nai/storage/volume_lock.hpp>
 #include <nai/transfer/verification.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/memory_limit.hpp>
@@ -26,6 +25,7 @@
 
 #include "app/commands/commands.hpp"
 #include "app/hold_volume.hpp"
+#include "app/lock_loss.hpp"
 #include "app/reporter.hpp"
 #include "app/verify/expectation.hpp"
 #include "app/verify/report.hpp"
@@ -52,55 +52,81 @@ class Verify {
       : m_config(config),
         m_session(session),
         m_console(session.console),
-        m_volume(config.output_mount, session.console) {}
+        m_volume(config.output_mount, session.console),
+        m_lock_loss(session.stop) {
+    m_config.shards = {};  // this run alone knows what is missing
+  }
 
   int run();
 
  private:
+  [[nodiscard]] int compare();
+  [[nodiscard]] int repair();
+  [[nodiscard]] Expectation look();
   void read(const Expectation& expected);
   void find_extra(const Expectation& expected);
   void tell(const Expectation& expected) const;
   void check_undisturbed(const Expectation& expected);
   void remove_wrong();
   void remove(const Problem& problem);
-  [[nodiscard]] int repair(const Expectation& expected);
 
-  const Config& m_config;
+  Config m_config;
   Session& m_session;
   Console& m_console;
   storage::Volume m_volume;
   VerifyFindings m_findings;
+  LockLoss m_lock_loss;
+  std::unique_ptr<storage::VolumeLock> m_lock;  // last: its thread uses what is above
 };
 
 int Verify::run() {
   m_volume.check_mount();
-  const bool repairs = m_config.options.repair;
-  if (repairs && m_config.repository.empty()) {
+  if (m_config.options.repair && m_config.repository.empty()) {
     throw util::Error(util::ErrorKind::usage,
                       "REPO_ID (--repo-id) is not set: --repair has to know where to fetch from");
   }
-  std::stop_source stop = m_session.stop;
-  auto lock = repairs ? hold_volume(m_volume, m_config, m_session,
-                                    [stop](const util::Error&) mutable { stop.request_stop(); })
-                      : nullptr;
-  const Expectation expected = expected_on(m_volume, m_config, m_session);
-  read(expected);
-  find_extra(expected);
-  tell(expected);
+  try {
+    return m_config.options.repair ? repair() : compare();
+  } catch (const util::Error& error) {
+    throw m_lock_loss.cause_of(error);
+  }
+}
+
+int Verify::compare() {
+  const Expectation expected = look();
   if (m_findings.problems.empty()) {
     return 0;
   }
-  if (!repairs) {
-    check_undisturbed(expected);
-    throw failure(m_findings, expected);
-  }
-  if (!lock->confirm_now()) {
-    throw util::Error(util::ErrorKind::volume_busy,
-                      "another run took the volume over; nothing was removed");
+  check_undisturbed(expected);
+  throw failure(m_findings, expected);
+}
+
+// A download of the same version fetches what is missing then, and nothing else.
+int Verify::repair() {
+  m_lock = hold_volume(m_volume, m_config, m_session,
+                       [this](const util::Error& why) { m_lock_loss.note(why); });
+  m_volume.set_guard({.may_write = [this] { return m_lock->confirm(); },
+                      .may_commit = [this] { return m_lock->confirm_now(); }});
+  const Expectation expected = look();
+  if (m_findings.problems.empty()) {
+    return 0;
   }
   remove_wrong();
-  lock.reset();
-  return repair(expected);
+  m_lock.reset();
+  if (m_config.provider == Provider::hugging_face) {
+    m_config.revision = expected.revision;
+  } else {
+    m_config.image_digest = expected.revision;
+  }
+  return run_download(m_config, m_session);
+}
+
+Expectation Verify::look() {
+  Expectation expected = expected_on(m_volume, m_config, m_session);
+  read(expected);
+  find_extra(expected);
+  tell(expected);
+  return expected;
 }
 
 void Verify::read(const Expectation& expected) {
@@ -219,24 +245,9 @@ void Verify::remove(const Problem& problem) {
         {{"path", problem.path}, {"bytes", bytes}});
     return;
   }
-  const auto path = m_volume.layout().model_file(problem.path);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    throw util::storage_error(fmt::format("cannot remove {}", path.string()), errno);
-  }
+  m_volume.remove_published(problem.path);
   m_console.announce("file_removed", fmt::format("removed: {}", problem.path),
                      {{"path", problem.path}});
-}
-
-// A download of the same version fetches what is missing now, and nothing else.
-int Verify::repair(const Expectation& expected) {
-  Config config = m_config;
-  config.shards = {};  // this run alone knows what is missing
-  if (config.provider == Provider::hugging_face) {
-    config.revision = expected.revision;
-  } else {
-    config.image_digest = expected.revision;
-  }
-  return run_download(config, m_session);
 }
 
 }  // namespace
