@@ -313,11 +313,14 @@ void PartialFile::publish(const Layout& layout) {
 
 // On NFS v3 writes to a file that another client removed succeed until the end, and a rename by
 // another client leaves us writing to a file of another name.
-void PartialFile::refuse_if_replaced() const {
+void PartialFile::refuse_if_replaced() {
   const struct stat open_file = m_content->status();
   const auto by_name = util::stat_path(m_path);
   if (!by_name || by_name->st_ino != open_file.st_ino || by_name->st_dev != open_file.st_dev ||
       static_cast<std::uint64_t>(by_name->st_size) != m_file.size) {
+    // The next run would believe of what lies there now what the journal says of our own.
+    m_journal.reset();
+    remove_name(m_journal_path);
     throw util::Error(
         util::ErrorKind::storage,
         fmt::format("cannot publish {}: {} was removed or replaced while it was being "

@@ -3,11 +3,14 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <string>
 
 #include "e2e/job.hpp"
 
@@ -53,6 +56,11 @@ mock::Options paced() {
   options.shaping.connection_bytes_per_second = 3 * k_mb / 2;
   options.cdn_send_buffer_bytes = 64 * 1024;
   return options;
+}
+
+pid_t only_child_of(pid_t parent) {
+  const auto id = std::to_string(parent);
+  return std::stoi(read_file("/proc/" + id + "/task/" + id + "/children"));
 }
 
 }  // namespace
@@ -130,4 +138,30 @@ TEST_CASE("a checkpoint for other content is discarded with one line that says w
                                            "for other content"));
   CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
   CHECK(same_content(job.model_file("model.bin"), other));
+}
+
+// As in a container: signals without a handler would be lost.
+TEST_CASE("as process 1 it stops when it is told to, and the next run goes on") {
+  if (::geteuid() != 0) {
+    SKIP("needs root for a process namespace");
+  }
+  for (const auto& [signal, status] : {std::pair{SIGTERM, 143}, std::pair{SIGINT, 130}}) {
+    mock::Registry registry(paced());
+    const Model model = sharded_model(10 * k_mb);
+    registry.add(mock::make_repository("org/model", model.files));
+    const Job job(registry, "org/model");
+    Process parent(
+        {"/usr/bin/unshare", "--pid", "--fork", "--kill-child", std::getenv("NAI_BINARY")},
+        job.environment);
+    REQUIRE(registry.wait_for_content_bytes(20 * k_mb, 60s));
+    ::kill(only_child_of(parent.pid()), signal);
+    const auto stopped = parent.wait();
+    INFO(stopped.out << stopped.err);
+    CHECK(stopped.exit_status == status);
+    CHECK_FALSE(job.termination_message().empty());
+    const auto resumed = job.run();
+    CHECK(resumed.exit_status == 0);
+    CHECK_THAT(resumed.out, ContainsSubstring("resuming at "));
+    CHECK(model.complete_on(job));
+  }
 }

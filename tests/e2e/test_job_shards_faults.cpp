@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -34,36 +33,6 @@ ino_t record_of(const Pods& pods) {
   REQUIRE(::stat(pods.record().c_str(), &status) == 0);
   return status.st_ino;
 }
-
-// A pod whose output can be read while it runs.
-class WatchedPod {
- public:
-  WatchedPod(Pods& pods, int index)
-      : m_output(m_directory.path() / "output"), m_process(command(), environment(pods, index)) {}
-
-  [[nodiscard]] bool says(std::string_view text) const {
-    return becomes_true([&] {
-      return std::filesystem::exists(m_output) &&
-             read_file(m_output).find(text) != std::string::npos;
-    });
-  }
-  [[nodiscard]] Process& process() { return m_process; }
-  [[nodiscard]] std::string output() const { return read_file(m_output); }
-
- private:
-  [[nodiscard]] std::vector<std::string> command() const {
-    return {"/bin/sh", "-c", "exec \"$0\" >\"$1\" 2>&1", std::getenv("NAI_BINARY"),
-            m_output.string()};
-  }
-  static Process::Environment environment(Pods& pods, int index) {
-    pods.job().environment["JOB_COMPLETION_INDEX"] = std::to_string(index);
-    return pods.job().environment;
-  }
-
-  TemporaryDirectory m_directory;
-  std::filesystem::path m_output;
-  Process m_process;
-};
 
 }  // namespace
 
@@ -116,16 +85,17 @@ TEST_CASE("a pod that waited for a run without shards finds the volume complete"
   const auto whole = pods.start(0);
   REQUIRE(pods.registry().wait_for_content_bytes(20 * k_mb, 60s));
   pods.job().environment["SHARD_COUNT"] = "4";
-  WatchedPod waiting(pods, 2);
-  REQUIRE(waiting.says("waiting for the volume"));
+  const auto waiting = pods.start(2);
+  REQUIRE(waiting->says("waiting for the volume"));
   CHECK(whole->wait().exit_status == 0);
   const auto record = record_of(pods);
   const auto served = pods.registry().content_bytes_served();
-  CHECK(waiting.process().wait().exit_status == 0);
-  INFO(waiting.output());
-  CHECK_THAT(waiting.output(), ContainsSubstring("the volume is complete since") &&
-                                   ContainsSubstring(std::string(k_success)) &&
-                                   !ContainsSubstring("shard 2 (of 0 to 3)"));
+  const auto result = waiting->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 0);
+  CHECK_THAT(result.out, ContainsSubstring("the volume is complete since") &&
+                             ContainsSubstring(std::string(k_success)) &&
+                             !ContainsSubstring("shard 2 (of 0 to 3)"));
   CHECK(record_of(pods) == record);
   CHECK(pods.registry().content_bytes_served() == served);
   pods.check_complete();
@@ -137,12 +107,13 @@ TEST_CASE("a pod that is told to stop while it waits for its shard stops") {
   REQUIRE(becomes_true([&] {
     return std::filesystem::exists(pods.state(0)) && read_file(pods.state(0)) == "working \n";
   }));
-  WatchedPod second(pods, 0);
-  REQUIRE(second.says("waiting for shard 0, which is in use by "));
-  second.process().send_signal(SIGTERM);
-  CHECK(second.process().wait().exit_status == 143);
-  INFO(second.output());
-  CHECK_THAT(second.output(), ContainsSubstring("Interrupted"));
+  const auto second = pods.start(0);
+  REQUIRE(second->says("waiting for shard 0, which is in use by "));
+  second->send_signal(SIGTERM);
+  const auto result = second->wait();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 143);
+  CHECK_THAT(result.err, ContainsSubstring("Interrupted"));
   CHECK(first->wait().exit_status == 0);
   pods.check_complete();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <set>
 
+#include <nai/source/hugging_face.hpp>
 #include <nai/source/manifest.hpp>
 #include <nai/util/error.hpp>
 
@@ -14,8 +15,8 @@
 #include "support/fake_client.hpp"
 #include "support/fake_clock.hpp"
 
-// What a Hub answers: file lists, commits, errors; and patterns, which a user may get from
-// elsewhere.
+// What a Hub answers: file lists, commits, errors; and patterns and names of repositories, which a
+// user may get from elsewhere.
 
 namespace {
 
@@ -61,6 +62,18 @@ void pattern(std::string_view pattern_text, std::string_view path) {
   static_cast<void>(pattern.matches(path.substr(0, k_long)));
 }
 
+// What names a repository becomes a part of addresses.
+void reference(const std::string& text) {
+  try {
+    const std::string name = source::parse_repository(text);
+    require(name.find("..") == std::string::npos);
+    require(name.find_first_of("?#%@:\\ \r\n") == std::string::npos);
+    require(source::parse_repository(name) == name);
+  } catch (const util::Error& error) {
+    require(error.kind() == util::ErrorKind::usage);
+  }
+}
+
 void error_text(const std::string& body) {
   http::Response response;
   response.status = 403;
@@ -89,6 +102,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'e':
       error_text(input.text);
+      break;
+    case 'r':
+      reference(input.text);
       break;
     case 'p':
       pattern(input.first_line(), input.rest());

@@ -47,6 +47,7 @@ ChildOutput::~ChildOutput() {
 
 void ChildOutput::begin() {
   m_begun = true;
+  m_open_streams = 2;
   ::close(m_out[1]);
   ::close(m_err[1]);
   collect(m_out[0], &ProcessResult::out);
@@ -58,10 +59,25 @@ void ChildOutput::collect(int fd, std::string ProcessResult::*member) {
     std::array<char, 65536> buffer{};
     ssize_t got = 0;
     while ((got = ::read(fd, buffer.data(), buffer.size())) > 0) {
+      const std::scoped_lock lock(m_mutex);
       (m_result.*member).append(buffer.data(), static_cast<std::size_t>(got));
+      m_changed.notify_all();
     }
     ::close(fd);
+    const std::scoped_lock lock(m_mutex);
+    --m_open_streams;
+    m_changed.notify_all();
   });
+}
+
+bool ChildOutput::wait_for(std::string_view text, std::chrono::seconds timeout) {
+  const auto said = [&] {
+    return m_result.out.find(text) != std::string::npos ||
+           m_result.err.find(text) != std::string::npos;
+  };
+  std::unique_lock lock(m_mutex);
+  m_changed.wait_for(lock, timeout, [&] { return said() || m_open_streams == 0; });
+  return said();
 }
 
 ProcessResult ChildOutput::finish(int status) {

@@ -3,9 +3,12 @@
 
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -51,6 +54,8 @@ class ChildOutput {
   [[nodiscard]] int err() const { return m_err[1]; }
   // The child has its ends.
   void begin();
+  // Blocks until `text` was written; false if the streams end or the time does before.
+  [[nodiscard]] bool wait_for(std::string_view text, std::chrono::seconds timeout);
   // Blocks until the streams have ended. `status` is what wait() said.
   ProcessResult finish(int status);
 
@@ -61,6 +66,9 @@ class ChildOutput {
   std::array<int, 2> m_out;
   std::array<int, 2> m_err;
   bool m_begun = false;
+  std::mutex m_mutex;
+  std::condition_variable m_changed;
+  int m_open_streams = 0;
   ProcessResult m_result;
   std::vector<std::jthread> m_readers;
 };

@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/child_output.hpp"
@@ -23,6 +25,10 @@ class Process {
 
   [[nodiscard]] pid_t pid() const { return m_pid; }
   void send_signal(int signal) const;
+  // Blocks until the process said this on either stream; false if it ends or a minute does before.
+  [[nodiscard]] bool says(std::string_view text) {
+    return m_output.wait_for(text, std::chrono::minutes(1));
+  }
   // Blocks until the process has ended and its output is complete.
   ProcessResult wait();
 

@@ -24,8 +24,9 @@ enum class Action {
   shorten,      // a write takes only a part
   pretend,      // not made, and succeeds: a lock that lies
   hang,         // sends `signal` the first time, and none of these calls ever comes back
-  lose,         // writes are not made and succeed; of each file that lost some, the next fsync, or
-                // the next write after the last lost one, fails with `error`, and only that one
+  lose,         // writes are not made and succeed; of each file that lost some, the next fsync or
+                // close, or the next write after the last lost one, fails with `error`, and only
+                // that one
 };
 
 // Calls of these kinds, on files below a directory, are counted over all threads; what the action

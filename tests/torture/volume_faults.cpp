@@ -98,6 +98,10 @@ void add_tolerated(Trials& trials) {
   for (const Call call : {Call::create, Call::open, Call::read, Call::write, Call::sync}) {
     add(trials, {fmt::format("{}: EINTR", name_of(call)), {failing(call, EINTR, 3)}, {}});
   }
+  // Nothing is lost that was synced; what was not is no content.
+  for (const int error : {ENOSPC, EDQUOT, EIO}) {
+    add(trials, {"close fails", {failing(Call::close, error)}, {k_storage, k_no_space}});
+  }
   Injection nothing = at({Call::write}, Action::fail, 5, Injection::k_all);
   nothing.error = 0;
   add(trials, {"write takes nothing", {nothing}, {k_storage, k_no_space}});
@@ -108,8 +112,9 @@ void add_tolerated(Trials& trials) {
 void add_lost_writes(Trials& trials) {
   for (std::uint64_t first = 1; first <= 24; ++first) {
     for (const std::uint64_t count : {1U, 3U, 8U}) {
-      for (const char* files : {"model-00001", "model-00001-of-00002.safetensors.", ".part"}) {
-        Injection lost = at({Call::write, Call::sync}, Action::lose, first, count);
+      for (const char* files : {"model-00001", "model-00001-of-00002.safetensors.", ".part",
+                                "/.nai/", ".states", "model-files/.cache"}) {
+        Injection lost = at({Call::write, Call::sync, Call::close}, Action::lose, first, count);
         lost.path_contains = files;
         lost.error = first % 2 == 0 ? ENOSPC : EIO;
         add(trials, {"writes lost, told once", {lost}, {k_storage, k_no_space}});

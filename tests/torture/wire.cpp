@@ -76,7 +76,8 @@ Outcome host_goes(World& world, mock::Host host, bool comes_back) {
   world.registry().wait_for_content_bytes(500'000, 20s);
   world.registry().down(host);
   if (comes_back) {
-    world.registry().wait_for_content_bytes(10'000'000, 300ms);
+    // A run that has what it needs of the host notices nothing, and ends.
+    static_cast<void>(process.says("warning: "));
     world.registry().up(host);
   }
   TracedResult result;

@@ -29,8 +29,9 @@ using nai::util::split;
 
 std::map<std::string, std::string> pages() {
   std::map<std::string, std::string> texts{{"--help", help_text()}};
-  for (const char* path : {"README.md", "CONTRIBUTING.md", "src/README.md", "docs/reference.md",
-                           "docs/troubleshooting.md", "docker/kubernetes/README.md"}) {
+  for (const char* path :
+       {"README.md", "CONTRIBUTING.md", "src/README.md", "docs/reference.md",
+        "docs/troubleshooting.md", "docs/faults.md", "docker/kubernetes/README.md"}) {
     texts[path] = read_file(project_directory() / path);
   }
   return texts;

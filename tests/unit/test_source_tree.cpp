@@ -125,6 +125,32 @@ TEST_CASE("tree: pages", "[source]") {
   }
 }
 
+TEST_CASE("tree: lists without end", "[source]") {
+  // Each page leads to one that was not seen yet.
+  std::size_t pages = 0;
+  FakeClient client([&](const http::Request&) {
+    const std::string next = k_tree + "&cursor=" + std::to_string(++pages);
+    return json("[]", {{"Link", "<" + next + ">; rel=\"next\""}});
+  });
+  test::FakeClock clock;
+  test::CapturedLog log;
+  Hub hub({.endpoint = http::Url::parse("https://hub.example").value(),
+           .repository = "acme/tiny",
+           .revision = {},
+           .token = {}},
+          client, clock, log);
+  const util::Error endless = error_of([&] { (void)list_files(hub, k_commit, {}); });
+  CHECK(endless.kind() == ErrorKind::content_mismatch);
+  CHECK(std::string(endless.what()).find("its pages do not end") != std::string::npos);
+  CHECK(pages == 20'000);
+
+  // Asked for each file of a list; to make a list of so many takes half a minute.
+  CHECK_NOTHROW(check_file_count(hub, 1'000'000));
+  const util::Error crowded = error_of([&] { check_file_count(hub, 1'000'001); });
+  CHECK(crowded.kind() == ErrorKind::content_mismatch);
+  CHECK(std::string(crowded.what()).find("more than 1000000 files") != std::string::npos);
+}
+
 TEST_CASE("tree: mirrors without it", "[source]") {
   const std::string resolve = "https://hub.example/acme/tiny/resolve/" + k_commit + "/";
   SECTION("that tell all of the files") {

@@ -92,7 +92,7 @@ class PartialFile {
   void note_failure();
   void refuse_after_failure() const;
   void refuse_unless(const std::function<bool()>& allowed) const;
-  void refuse_if_replaced() const;
+  void refuse_if_replaced();
 
   FileIdentity m_file;
   std::filesystem::path m_path;

@@ -32,7 +32,7 @@ as_container() {
   )
 }
 
-# Ten times as much model as memory: what is dirty has to go out as fast as it comes in.
+# Three times as much model as memory: what is dirty has to go out as fast as it comes in.
 small_memory() {
   local small=$model model=/mnt/tmp/large
   mkdir -p "$model"
