@@ -318,7 +318,9 @@ void PartialFile::refuse_if_replaced() {
   const auto by_name = util::stat_path(m_path);
   if (!by_name || by_name->st_ino != open_file.st_ino || by_name->st_dev != open_file.st_dev ||
       static_cast<std::uint64_t>(by_name->st_size) != m_file.size) {
-    // The next run would believe of what lies there now what the journal says of our own.
+    // The next run would believe of what lies there now what the journal says of our own; unless
+    // that is at work already, with a journal of its own.
+    refuse_unless(m_options.may_publish);
     m_journal.reset();
     remove_name(m_journal_path);
     throw util::Error(
