@@ -10,6 +10,10 @@ namespace {
 // Blocks are written and aligned in units of this, so chunks end there too.
 constexpr std::uint64_t k_alignment = std::uint64_t{1} << 20U;
 
+// A file of so many of the shortest chunks is small. The Hub serves files of up to 10 MB itself,
+// and each of their ranges would be a request to it.
+constexpr std::uint64_t k_small_chunks = 2;
+
 // A lease that ends sooner than this is left to its worker.
 constexpr double k_worth_seconds = 1;
 
@@ -28,7 +32,7 @@ ChunkQueue::ChunkQueue(ChunkQueueOptions options) : m_options(options) {}
 
 void ChunkQueue::add(std::size_t file, std::uint64_t size,
                      const std::vector<util::ByteRange>& missing) {
-  if (size > std::min(m_options.chunk_bytes, m_options.min_chunk_bytes)) {
+  if (size > std::min(m_options.chunk_bytes, k_small_chunks * m_options.min_chunk_bytes)) {
     m_large.try_emplace(file);
   }
   for (const util::ByteRange& range : missing) {

@@ -162,12 +162,13 @@ TEST_CASE("a small file on a slow connection is not cut off again and again") {
                     .min_chunk_bytes = 8 * k_mib,
                     .window_bytes = 32 * k_mib,
                     .workers = 64});
-  queue.add(0, 8 * k_mib, {{0, 8 * k_mib}});
+  queue.add(0, 16 * k_mib, {{0, 16 * k_mib}});
   const auto first = queue.next(k_now);
   REQUIRE(first);
+  CHECK(first->range.length == 16 * k_mib);
   CHECK(queue.claim(first->id, k_mib / 2) == k_mib / 2);
   // Half of what is left goes to another connection, not all but a MiB.
-  CHECK(queue.next(k_now + std::chrono::seconds(1))->range == ByteRange{4 * k_mib, 4 * k_mib});
+  CHECK(queue.next(k_now + std::chrono::seconds(1))->range == ByteRange{8 * k_mib, 8 * k_mib});
 }
 
 TEST_CASE("an idle worker takes half of what the slowest has left") {

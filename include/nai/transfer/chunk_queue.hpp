@@ -48,9 +48,9 @@ struct ChunkQueueOptions {
 //
 // Within a file the order is ascending, so that the checksum can follow. Among large files, those
 // already begun come first, with one worker each while there are enough of them: then every block
-// arrives where the checksum stands and nothing is read back. Small files (at most the shortest
-// chunk) share the workers evenly with large ones, so that their latency hides behind the large
-// ones' bandwidth; they are shared by workers only when nothing else is left.
+// arrives where the checksum stands and nothing is read back. Small files (at most two of the
+// shortest chunks) share the workers evenly with large ones, so that their latency hides behind the
+// large ones' bandwidth; they are shared by workers only when nothing else is left.
 class ChunkQueue {
  public:
   explicit ChunkQueue(ChunkQueueOptions options);
