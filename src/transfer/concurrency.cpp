@@ -149,8 +149,8 @@ std::string Concurrency::judge_growth(const Sample& sample, double rate) {
   }
   m_bad = m_target;
   const bool collapsed = rate < k_collapsed * m_good_rate;
-  const auto why = fmt::format("{} connections bring {}, {} brought {}", m_target, rate_text(rate),
-                               m_good, rate_text(m_good_rate));
+  auto why = fmt::format("{} connections bring {}, {} brought {}", m_target, rate_text(rate),
+                         m_good, rate_text(m_good_rate));
   m_urgent = collapsed;
   if (!collapsed) {
     return change(sample, m_good, Phase::holding, why);
