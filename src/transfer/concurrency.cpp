@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,8 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Each level below the right one costs the time of its measurement, so that few are better.
-constexpr std::size_t k_step = 4;
 // New connections need their handshakes before they count.
 constexpr auto k_settling = 250ms;
 // A measurement takes this long; a clear case shows sooner. With many connections a hasty step
@@ -32,8 +29,6 @@ constexpr double k_in_proportion = 0.85;
 // connections that are not there yet take nothing from the others.
 constexpr double k_fallen = 0.4;
 constexpr int k_fallen_looks = 2;
-// Connections that were cut leave the others as slow for as many.
-constexpr int k_looks_to_recover = 3;
 // Refusals of requests that were made before the number went down belong to the same burst.
 constexpr auto k_burst = 1s;
 // Twice the connections must bring at least this much more; other steps in proportion.
@@ -76,7 +71,7 @@ std::string Concurrency::observe(const Sample& sample) {
   // A measurement with idle connections says nothing of their number.
   if (sample.busy < m_target - m_target / 4) {
     m_window = sample;
-    m_fallen_looks = std::min(m_fallen_looks, 0);
+    m_fallen_looks = 0;
     return {};
   }
   if (m_phase == Phase::growing && has_fallen(last, sample)) {
@@ -123,7 +118,7 @@ bool Concurrency::is_clear(double rate) const {
 
 bool Concurrency::has_fallen(const Sample& last, const Sample& sample) {
   const bool fallen = rate_between(last, sample) < k_fallen * m_good_rate;
-  m_fallen_looks = fallen || m_fallen_looks < 0 ? m_fallen_looks + 1 : 0;
+  m_fallen_looks = fallen ? m_fallen_looks + 1 : 0;
   return m_fallen_looks >= k_fallen_looks;
 }
 
@@ -149,22 +144,15 @@ std::string Concurrency::judge_growth(const Sample& sample, double rate) {
   }
   m_bad = m_target;
   const bool collapsed = rate < k_collapsed * m_good_rate;
-  auto why = fmt::format("{} connections bring {}, {} brought {}", m_target, rate_text(rate),
-                         m_good, rate_text(m_good_rate));
+  if (collapsed) {
+    // Trying costs something here.
+    m_next_probe = sample.time + m_collapse_patience;
+    m_collapse_patience = std::min(m_collapse_patience * 2, k_longest_patience);
+  }
+  const auto why = fmt::format("{} connections bring {}, {} brought {}", m_target, rate_text(rate),
+                               m_good, rate_text(m_good_rate));
   m_urgent = collapsed;
-  if (!collapsed) {
-    return change(sample, m_good, Phase::holding, why);
-  }
-  // Trying costs something here.
-  m_next_probe = sample.time + m_collapse_patience;
-  m_collapse_patience = std::min(m_collapse_patience * 2, k_longest_patience);
-  if (std::exchange(m_collapsed, true) || next_level() == m_good) {
-    return change(sample, m_good, Phase::holding, why);
-  }
-  // The first step was perhaps just too large.
-  static_cast<void>(change(sample, next_level(), Phase::growing, {}));
-  m_fallen_looks = -k_looks_to_recover;
-  return why;
+  return change(sample, m_good, Phase::holding, why);
 }
 
 std::string Concurrency::judge_shrinking(const Sample& sample, double rate) {
@@ -216,15 +204,13 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
   return {};
 }
 
-// Several times as many while nothing is known to be too many, then the geometric mean.
+// Twice as many while nothing is known to be too many, then the middle.
 std::size_t Concurrency::next_level() const {
   if (m_bad > m_limits.max) {
-    return std::min(k_step * m_good, m_limits.max);
+    return std::min(2 * m_good, m_limits.max);
   }
   const std::size_t room = m_bad - m_good;
-  const auto mean = static_cast<std::size_t>(
-      std::lround(std::sqrt(static_cast<double>(m_good) * static_cast<double>(m_bad))));
-  return room > std::max<std::size_t>(1, m_good / 4) ? std::max(mean, m_good + 1) : m_good;
+  return room > std::max<std::size_t>(1, m_good / 4) ? m_good + room / 2 : m_good;
 }
 
 std::string Concurrency::change(const Sample& sample, std::size_t target, Phase phase,

@@ -10,11 +10,11 @@
 
 namespace nai::transfer {
 
-// Finds the number of connections that brings the most, while the transfer goes on: multiplies it
-// as long as the total rate grows with it, goes back when more connections bring nothing or less,
-// and then narrows the number down between the last good and the first bad one. Content hosts
-// differ: with a cap on each connection 64 are right, and others answer more than a few at a time
-// by slowing all of them down to nothing. Pure: it sees numbers and has no clock.
+// Finds the number of connections that brings the most, while the transfer goes on: doubles it as
+// long as the total rate grows with it, goes back when more connections bring nothing or less, and
+// then narrows the number down between the last good and the first bad one. Content hosts differ:
+// with a cap on each connection 64 are right, and others answer more than a few at a time by
+// slowing all of them down to nothing. Pure: it sees numbers and has no clock.
 class Concurrency {
  public:
   struct Limits {
@@ -64,7 +64,6 @@ class Concurrency {
   std::size_t m_bad;       // the smallest number known to be no better; max + 1: none
   bool m_urgent = false;
   bool m_tried_fewer = false;
-  bool m_collapsed = false;  // ever
   int m_fallen_looks = 0;
   util::SteadyTime m_begun{};
   util::SteadyTime m_changed{};
