@@ -31,8 +31,7 @@ std::string write_termination_message(const std::filesystem::path& file, bool cr
     if (!create && !util::stat_path(file)) {
       return {};
     }
-    // O_NONBLOCK: a pipe without a reader must not hold up the end of the run.
-    const int flags = O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOCTTY | (create ? O_CREAT : 0);
+    const int flags = O_WRONLY | O_TRUNC | O_NOCTTY | (create ? O_CREAT : 0);
     const auto fd = util::open_file(file, flags);
     if (!LineWriter(fd.get()).write(util::printable(text, k_max_bytes, true))) {
       throw util::storage_error(fmt::format("cannot write {}", file.string()), errno);

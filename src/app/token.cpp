@@ -53,8 +53,7 @@ std::optional<std::string> read_token_file(const std::filesystem::path& path,
                                            std::string_view origin) {
   std::string text(k_max_token_bytes + 1, '\0');
   try {
-    // O_NONBLOCK: a pipe without a writer must not hold up the run.
-    const auto fd = util::open_existing(path, O_RDONLY | O_NONBLOCK);
+    const auto fd = util::open_existing(path, O_RDONLY);
     if (!fd) {
       return std::nullopt;
     }

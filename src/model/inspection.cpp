@@ -140,7 +140,7 @@ void Inspection::look_at(const std::string& path) {
   }
   try {
     const auto place = m_directory / path;
-    const auto fd = util::open_existing(place, O_RDONLY | O_NONBLOCK);
+    const auto fd = util::open_existing(place, O_RDONLY);
     struct stat status {};
     if (!fd || ::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode)) {
       return;

@@ -17,8 +17,7 @@ namespace nai::transfer {
 
 namespace {
 
-// O_NONBLOCK: a pipe in a file's place would be waited for.
-constexpr int k_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+constexpr int k_flags = O_RDONLY | O_NOFOLLOW;
 
 }  // namespace
 

@@ -27,8 +27,10 @@ auto retry_interrupted(Call call) {
   }
 }
 
+// O_NONBLOCK: a pipe in a file's place would be waited for until somebody opens its other end.
 int open_retrying(const std::filesystem::path& path, int flags, mode_t mode) {
-  return retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  flags |= O_CLOEXEC | O_NONBLOCK;
+  return retry_interrupted([&] { return ::open(path.c_str(), flags, mode); });
 }
 
 constexpr std::string_view k_draft_extension = ".tmp";

@@ -34,7 +34,8 @@ class Fd {
 
 // All of these block, retry EINTR, and throw Error{storage or no_space} naming the path.
 
-// open(2) with O_CLOEXEC added.
+// open(2) with O_CLOEXEC and O_NONBLOCK added; the latter so that a pipe in a file's place is an
+// error, or nothing, and never a wait for its other end.
 [[nodiscard]] Fd open_file(const std::filesystem::path& path, int flags, mode_t mode = 0644);
 // The same, but empty when the file does not exist.
 [[nodiscard]] std::optional<Fd> open_existing(const std::filesystem::path& path, int flags);
