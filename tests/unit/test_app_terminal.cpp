@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <string>
 
@@ -31,10 +32,15 @@ class Terminal {
     REQUIRE(::ioctl(m_slave.get(), TIOCSWINSZ, &size) == 0);
   }
   [[nodiscard]] Streams streams() const { return {m_slave.get(), m_slave.get()}; }
+  // Everything that was written. The kernel hands it over in the background: a read may end between two
+  // writes, and only one that finds nothing has waited for the rest.
   std::string take() const {
-    std::string text(10'000, '\0');
-    const ssize_t size = ::read(m_master.get(), text.data(), text.size());
-    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    std::string text;
+    std::array<char, 1000> part{};
+    ssize_t size = 0;
+    while ((size = ::read(m_master.get(), part.data(), part.size())) > 0) {
+      text.append(part.data(), static_cast<std::size_t>(size));
+    }
     return text;
   }
 
