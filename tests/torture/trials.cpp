@@ -2,10 +2,20 @@
 #include "torture/trials.hpp"
 
 #include <atomic>
+#include <cstdio>
 #include <map>
 #include <thread>
 
+#include <fmt/format.h>
+
 namespace nai::torture {
+
+namespace {
+
+// A line after so many faults: a full run takes long.
+constexpr std::size_t k_told_each = 250;
+
+}  // namespace
 
 Trials thinned(const Trials& trials, std::size_t most) {
   std::map<std::string, std::vector<const Trial*>> by_fault;
@@ -34,6 +44,10 @@ void run_trials(const Trials& trials, std::size_t threads, Table& table) {
         outcome.blame(std::string("the test itself failed: ") + error.what());
       }
       table.add(trials[i].fault, outcome);
+      if ((i + 1) % k_told_each == 0) {
+        fmt::print(stderr, "{} of {} faults, {}\n", i + 1, trials.size(),
+                   table.good() ? "all good" : "NOT GOOD");
+      }
     }
   };
   std::vector<std::jthread> workers;
