@@ -147,12 +147,15 @@ class LeaseWatch {
   LeaseWatch(const VolumeLockOptions& options, LeaseHolder self)
       : m_options(&options), m_self(std::move(self)) {}
 
-  // Notes what the lease says now.
+  // Notes what the lease said; `now` is later than the reading, which may have taken long. Time in
+  // which nobody looked is no silence of the holder's: the server may have been away from both.
   void see(const std::string& text, util::SteadyTime now) {
-    if (text != m_text) {
+    const bool looked_away = now - m_looked > m_options->dead_after / 2;
+    if (text != m_text || looked_away) {
       m_text = text;
       m_since = now;
     }
+    m_looked = now;
   }
 
   [[nodiscard]] bool holder_is_dead(const std::filesystem::path& lease,
@@ -182,6 +185,7 @@ class LeaseWatch {
   LeaseHolder m_self;
   std::string m_text;
   util::SteadyTime m_since{};
+  util::SteadyTime m_looked{};
 };
 
 std::string format_whole_seconds(milliseconds time) {
@@ -245,8 +249,8 @@ std::unique_ptr<VolumeLock> acquire_volume_lock(const std::filesystem::path& lea
   auto next_report = start;
   bool proven_dead = false;  // whoever worked here last
   while (!stop.stop_requested()) {
-    const auto now = clock.steady_now();
     const auto text = read_lease(lease);
+    const auto now = clock.steady_now();
     if (!text) {
       self.since = util::iso8601(clock.system_now());
       if (auto fd = create_lease(lease, self)) {
@@ -294,9 +298,9 @@ bool is_held_by_the_living(const std::vector<std::filesystem::path>& leases,
   }
   const auto start = clock.steady_now();
   while (!watched.empty()) {
-    const auto now = clock.steady_now();
     for (auto each = watched.begin(); each != watched.end();) {
       const auto text = read_lease(each->lease);
+      const auto now = clock.steady_now();
       if (text && *text != each->first) {
         return true;
       }
@@ -307,6 +311,7 @@ bool is_held_by_the_living(const std::vector<std::filesystem::path>& leases,
       throw util::Error(util::ErrorKind::interrupted, "interrupted while waiting for the volume");
     }
     if (!watched.empty()) {
+      const auto now = clock.steady_now();
       clock.sleep_until(now + poll_interval(options, now - start), stop);
     }
   }

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -69,6 +70,27 @@ class ClockOfTwo final : public util::Clock {
   std::atomic<util::SteadyTime> m_now{};
 };
 
+// Simulated time in which something happens, and takes a while, whenever somebody has looked at the
+// clock: before the look at the lease that comes next.
+class ClockOfTheSlow final : public util::Clock {
+ public:
+  explicit ClockOfTheSlow(std::function<std::chrono::milliseconds()> next)
+      : m_next(std::move(next)) {}
+  [[nodiscard]] util::SteadyTime steady_now() const override {
+    const auto now = m_now.load();
+    m_now = now + m_next();
+    return now;
+  }
+  [[nodiscard]] util::SystemTime system_now() const override { return {}; }
+  void sleep_until(util::SteadyTime deadline, const std::stop_token&) override {
+    m_now = std::max(m_now.load(), deadline);
+  }
+
+ private:
+  std::function<std::chrono::milliseconds()> m_next;
+  mutable std::atomic<util::SteadyTime> m_now{};
+};
+
 // The time of a process that is paused again and again: who sleeps does not wake up.
 class PausedClock final : public util::Clock {
  public:
@@ -128,6 +150,31 @@ TEST_CASE("a holder whose heart does not beat is dead after the stated time, not
   f.options.wait_limit = 1h;
   const auto lock = f.acquire(clock);
   CHECK(parse_lease(*read_lease(f.lease))->pid == ::getpid());
+}
+
+TEST_CASE("time in which the lease could not be read is no silence of its holder") {
+  for (const bool holder_hangs_too : {false, true}) {
+    Fixture f;
+    f.options.wait_limit = 10min;
+    std::uint64_t heartbeat = 0;
+    test::write_file(f.lease, Fixture::foreign(heartbeat));
+    int looks = 0;
+    // The server is away for a while at every eighth look. The holder gives signs of life all the
+    // time, or is held up like the one who waits; the next one comes a few looks later.
+    ClockOfTheSlow clock([&] {
+      const bool away = ++looks % 8 == 0;
+      if ((away && !holder_hangs_too) || looks % 8 == 3) {
+        test::write_file(f.lease, Fixture::foreign(++heartbeat));
+      }
+      return away ? 35s : 0s;
+    });
+    try {
+      f.acquire(clock);
+      FAIL("taken from a living holder");
+    } catch (const util::Error& error) {
+      CHECK(error.kind() == util::ErrorKind::volume_busy);
+    }
+  }
 }
 
 TEST_CASE("a holder whose heart beats is waited for, up to the limit") {
