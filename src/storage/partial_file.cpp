@@ -123,6 +123,7 @@ bool PartialFile::restore(util::Log& log) {
     m_present.add(block.range);
     m_unsynced_bytes += block.range.length;
   }
+  refuse_unless(m_options.may_write);
   m_journal = Journal::create(m_journal_path, m_file, *loaded.content);
   if (loaded.content->hasher) {
     m_hasher = std::move(*loaded.content->hasher);
@@ -132,6 +133,7 @@ bool PartialFile::restore(util::Log& log) {
 }
 
 void PartialFile::start_afresh() {
+  refuse_unless(m_options.may_write);
   // The journal goes first: it must never stand beside content that it does not describe.
   m_journal.reset();
   remove_name(m_journal_path);
@@ -230,6 +232,7 @@ void PartialFile::compact_journal(const digest::Hasher& verified) {
   refuse_after_failure();
   try {
     m_content->sync();
+    refuse_unless(m_options.may_write);
     const std::scoped_lock lock(m_mutex);
     m_journal = Journal::create(m_journal_path, m_file,
                                 {.durable = m_present, .unsynced = {}, .hasher = verified});
@@ -277,7 +280,7 @@ void PartialFile::refuse_after_failure() const {
 }
 
 // A process that was paused does not know that its volume is another's now, whose verified content
-// it would write over.
+// it would write over, and whose partial file and journal it would replace.
 void PartialFile::refuse_unless(const std::function<bool()>& allowed) const {
   if (allowed && !allowed()) {
     throw util::Error(util::ErrorKind::volume_busy,

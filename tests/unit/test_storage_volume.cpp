@@ -34,12 +34,13 @@ struct Fixture {
   Layout layout{directory.path()};
   // How often the lease is still ours when it is asked for.
   int looks = 1'000;
+  bool may_write = true;
 
   Fixture() {
     volume.prepare_state();
     volume.prepare_directories();
     volume.set_guard(
-        {.may_write = [] { return true; }, .may_commit = [this] { return looks-- > 0; }});
+        {.may_write = [this] { return may_write; }, .may_commit = [this] { return looks-- > 0; }});
   }
   [[nodiscard]] static FileIdentity file(const std::string& path, const std::string& content) {
     return {.path = path, .size = content.size(), .digest = test::digest_of(content)};
@@ -86,6 +87,33 @@ TEST_CASE("a run that lost the volume publishes nothing more") {
         util::ErrorKind::volume_busy);
   CHECK_FALSE(f.is_published("a/model.bin"));
   CHECK(std::filesystem::exists(f.layout.partial(identity.path, identity.digest)));
+}
+
+TEST_CASE("a run that lost the volume leaves the partial files to who has it now") {
+  Fixture f;
+  const std::string content = test::content_of(k_size);
+  const auto identity = Fixture::file("model.bin", content);
+  const auto partial = f.layout.partial(identity.path, identity.digest);
+  const auto journal = f.layout.journal(identity.path, identity.digest);
+  const auto inode = [](const std::filesystem::path& path) {
+    return util::stat_path(path).value().st_ino;
+  };
+  const auto late = f.written(identity, content);  // of the run that does not know yet
+  const auto partial_before = inode(partial);
+  const auto journal_before = inode(journal);
+  f.may_write = false;
+  CHECK(kind_of([&] { late->reset(); }) == util::ErrorKind::volume_busy);
+  // It goes on where it stood.
+  CHECK(kind_of([&] { static_cast<void>(f.volume.open_partial(identity, true)); }) ==
+        util::ErrorKind::volume_busy);
+  CHECK(inode(partial) == partial_before);
+  CHECK(inode(journal) == journal_before);
+  // It would begin anew.
+  std::filesystem::resize_file(partial, k_size - 1);
+  CHECK(kind_of([&] { static_cast<void>(f.volume.open_partial(identity, true)); }) ==
+        util::ErrorKind::volume_busy);
+  CHECK(inode(partial) == partial_before);
+  CHECK(inode(journal) == journal_before);
 }
 
 TEST_CASE("a run that loses the volume on the way to the record stops where it is") {
