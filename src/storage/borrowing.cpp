@@ -44,6 +44,11 @@ const FoundContent& Volume::found_content() {
 std::optional<std::filesystem::path> Volume::borrow(const std::filesystem::path& found,
                                                     const FileIdentity& file) const {
   const auto name = m_layout.borrowed(file.path, file.digest);
+  const auto here = util::stat_path(name);
+  const auto there = util::stat_path(found);
+  if (here && there && here->st_ino == there->st_ino && here->st_dev == there->st_dev) {
+    return name;  // an earlier run was about to look at it
+  }
   static_cast<void>(::unlink(name.c_str()));
   if (::link(found.c_str(), name.c_str()) == 0) {
     return name;
@@ -60,8 +65,10 @@ std::optional<std::filesystem::path> Volume::borrow(const std::filesystem::path&
 
 void Volume::give_back(const std::filesystem::path& found, const FileIdentity& file) const {
   const auto name = m_layout.borrowed(file.path, file.digest);
-  if (util::stat_path(found) || ::rename(name.c_str(), found.c_str()) != 0) {
+  if (util::stat_path(found)) {
     static_cast<void>(::unlink(name.c_str()));
+  } else {
+    static_cast<void>(::rename(name.c_str(), found.c_str()));
   }
 }
 

@@ -25,9 +25,12 @@ bool is_model_file(const fs::path& path, const fs::path& model_files) {
 }  // namespace
 
 // cache_dir may have been the volume or hf_cache, and so may HF_HOME, which has its cache in "hub".
-FoundContent::FoundContent(const Layout& layout) {
+FoundContent::FoundContent(const Layout& layout) : m_layout(layout) {
   std::error_code problem;
   m_model_files = fs::weakly_canonical(layout.model_files(), problem);
+  for (fs::path& entry : entries_of(layout.work())) {
+    m_work.insert(std::move(entry));
+  }
   for (const auto& root : {layout.mount(), layout.hf_cache()}) {
     look_into_caches(root);
     look_into_caches(root / "hub");
@@ -89,6 +92,10 @@ std::vector<fs::path> FoundContent::candidates(const FileIdentity& file) const {
       result.push_back(real);
     }
   };
+  // First: borrowing something else would remove it, and it may have no other name.
+  if (const auto borrowed = m_layout.borrowed(file.path, file.digest); m_work.contains(borrowed)) {
+    consider(borrowed);
+  }
   const auto [first, last] = m_by_tag.equal_range(file.digest.hex());
   for (auto it = first; it != last; ++it) {
     consider(it->second);

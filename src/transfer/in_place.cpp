@@ -81,10 +81,10 @@ bool take_over(storage::Volume& volume, const storage::FileIdentity& file, const
                 {{"path", file.path}, {"found", found.string()}});
       return true;
     }
-    volume.give_back(found, file);
     if (reading.stop.stop_requested()) {
-      return false;
+      return false;  // the next run finds it where it is
     }
+    volume.give_back(found, file);
   }
   return false;
 }

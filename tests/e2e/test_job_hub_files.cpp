@@ -12,6 +12,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <nai/digest/digest.hpp>
+#include <nai/storage/layout.hpp>
+
 #include "e2e/job.hpp"
 #include "support/safetensors.hpp"
 #include "torture/tracer.hpp"
@@ -241,6 +244,16 @@ TEST_CASE("a volume that huggingface_hub filled is taken over without fetching c
     write_file(job.model_file(".cache/huggingface/download/Ab_-=." + bench.sha1_of_config() +
                               ".incomplete"),
                k_config);
+  }
+  SECTION("and had no name but that of a run that was killed while it looked at it") {
+    const nai::storage::Layout layout(job.mount());
+    const auto name = [&](const std::string& path, const std::string& digest) {
+      return layout.borrowed(path, nai::digest::Digest::parse(digest).value());
+    };
+    put(name("a.safetensors", "sha256:" + k_weights.sha256()), k_weights);
+    put(name("sub/b.safetensors", "sha256:" + k_more.sha256()), k_more);
+    write_file(name("config.json", "git-sha1:" + bench.sha1_of_config()), k_config);
+    job.environment["LOCK_DEAD_AFTER"] = "2s";
   }
   const auto result = job.run();
   INFO(result.out << result.err);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,8 @@ void build_hub_cache(const Layout& layout, const HubSnapshot& snapshot,
                      const std::vector<RecordedFile>& files);
 
 // Content that other programs left on the volume: hub caches in its usual places, and unfinished
-// downloads below model-files. Only names are known of it.
+// downloads below model-files; also what an earlier run borrowed of it and did not come to use.
+// Only names are known of it.
 class FoundContent {
  public:
   // Reads directories; what cannot be read counts as not there.
@@ -42,6 +44,8 @@ class FoundContent {
   void look_into_local_cache(const std::filesystem::path& root);
   void note(const std::filesystem::path& path);
 
+  Layout m_layout;
+  std::set<std::filesystem::path> m_work;  // what earlier runs left
   std::filesystem::path m_model_files;
   std::multimap<std::string, std::filesystem::path, std::less<>> m_by_tag;
   std::vector<std::filesystem::path> m_snapshots;
