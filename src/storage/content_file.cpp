@@ -48,6 +48,11 @@ void reserve(const util::Fd& fd, std::uint64_t present, std::uint64_t size,
     return;
   }
   if (problem == ENOSPC || problem == EDQUOT || problem == EFBIG) {
+    // Another pod reserved it at the same time, and that left nothing for a second reservation.
+    struct stat status {};
+    if (::fstat(fd.get(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= size) {
+      return;
+    }
     // ext4 has given it all that was free by then.
     [[maybe_unused]] const int given_back = ::ftruncate(fd.get(), static_cast<off_t>(present));
     throw util::storage_error(

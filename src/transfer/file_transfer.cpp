@@ -88,6 +88,7 @@ FileTransfer::Next FileTransfer::settle() {
 FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t length,
                                             std::uint64_t offset) {
   const auto data = block.bytes().first(length);
+  const std::uint64_t fetch = m_fetch;
   m_partial->write(data, offset);
   m_progress.bytes_present += length;
   m_shown->bytes_present += length;
@@ -95,20 +96,21 @@ FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t
     return try_take(0) ? settle() : Next::nothing;
   }
   if (!try_take(offset)) {
-    keep(block, length, offset);
+    keep(block, length, offset, fetch);
     return Next::nothing;
   }
   hash(data);
   return settle();
 }
 
-void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset) {
+void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset,
+                        std::uint64_t fetch) {
   BlockPool::Block spare = take_spare(offset);
   if (!spare) {
     return;
   }
   const std::scoped_lock lock(m_mutex);
-  if (offset >= m_recorded.position()) {
+  if (offset >= m_recorded.position() && fetch == m_fetch) {
     m_early.insert_or_assign(offset, EarlyBlock{std::exchange(block, std::move(spare)), length});
   }
 }
@@ -226,6 +228,7 @@ void FileTransfer::reset() {
   m_recorded = m_hasher;
   m_trail.clear();
   m_early.clear();
+  ++m_fetch;
   m_baton_taken = false;
 }
 

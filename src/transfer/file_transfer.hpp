@@ -83,7 +83,8 @@ class FileTransfer {
   // Gives the baton back, unless there is more to do with it.
   [[nodiscard]] Next settle();
   void hash(std::span<const std::byte> data);
-  void keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
+  // Not a block of an earlier `fetch`, whose content was refused.
+  void keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset, std::uint64_t fetch);
   // A block to put in the place of one that comes too early; empty if it is not to be kept.
   [[nodiscard]] BlockPool::Block take_spare(std::uint64_t offset);
   // For the holder of the baton, after each step.
@@ -114,6 +115,7 @@ class FileTransfer {
   digest::Hasher m_recorded;     // the checksum at the last point where the baton was passed on
   digest::Hasher m_hasher;       // moved by the holder of the baton only
   storage::DigestTrail m_trail;  // likewise
+  std::atomic<std::uint64_t> m_fetch{0};  // how often reset() began anew
   std::atomic<bool> m_open{false};
   std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other
   std::unique_ptr<storage::PartialFile> m_partial;
