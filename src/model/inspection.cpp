@@ -201,7 +201,8 @@ std::vector<Finding> inspect(const std::filesystem::path& directory,
   Inspection inspection(directory, paths, left_out);
   for (const std::string& path : paths) {
     if (stop.stop_requested()) {
-      break;
+      // The record keeps what is found, so it must be all.
+      throw util::Error(util::ErrorKind::interrupted, "interrupted while inspecting the files");
     }
     inspection.look_at(path);
   }

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <stop_token>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include "support/safetensors.hpp"
 #include "support/temporary_directory.hpp"
+
+#include <nai/util/error.hpp>
 
 using namespace nai;
 
@@ -91,6 +94,19 @@ TEST_CASE("What cannot be read is no finding and stops nothing", "[model]") {
   REQUIRE(::mkfifo((model.directory.path() / "a.safetensors").c_str(), 0600) == 0);
   model.paths.push_back("a.safetensors");
   CHECK(model.inspect().empty());
+}
+
+TEST_CASE("An inspection that is stopped has no findings that could be taken for all", "[model]") {
+  Model model;
+  model.add("config.json", "<html>");
+  std::stop_source stop;
+  stop.request_stop();
+  try {
+    static_cast<void>(model::inspect(model.directory.path(), model.paths, {}, stop.get_token()));
+    FAIL("not interrupted");
+  } catch (const util::Error& error) {
+    CHECK(error.kind() == util::ErrorKind::interrupted);
+  }
 }
 
 TEST_CASE("Files that would fill the memory of a parser are passed over", "[model]") {
