@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <nai/util/secret.hpp>
 #include <nai/util/text.hpp>
 
 namespace nai::app {
@@ -12,14 +13,6 @@ namespace nai::app {
 namespace {
 
 constexpr std::size_t k_shortest_secret = 4;
-constexpr std::string_view k_mark = "***";
-
-void replace_all(std::string& text, std::string_view secret) {
-  for (auto at = text.find(secret); at != std::string::npos;
-       at = text.find(secret, at + k_mark.size())) {
-    text.replace(at, secret.size(), k_mark);
-  }
-}
 
 // "host/path" of "user:password@host/path?query#fragment".
 std::string_view harmless_part(std::string_view address) {
@@ -83,15 +76,17 @@ void Redactor::add(std::string secret) {
   }
 }
 
-std::string Redactor::apply(std::string_view text) const {
+std::string Redactor::without_secrets(std::string_view text) const {
   std::string result(text);
-  {
-    const std::scoped_lock lock(m_mutex);
-    for (const auto& secret : m_secrets) {
-      replace_all(result, secret);
-    }
+  const std::scoped_lock lock(m_mutex);
+  for (const auto& secret : m_secrets) {
+    util::mask(result, secret);
   }
-  return cut_addresses(result);
+  return result;
+}
+
+std::string Redactor::apply(std::string_view text) const {
+  return cut_addresses(without_secrets(text));
 }
 
 }  // namespace nai::app

@@ -13,8 +13,10 @@ class Redactor {
  public:
   // Ignores texts of fewer than four bytes, which would match anything.
   void add(std::string secret);
-  // `text` with every known secret replaced by "***", and with the query and the user info of every
-  // URL cut out; so are signed queries without one.
+  // `text` with every known secret replaced by "***".
+  [[nodiscard]] std::string without_secrets(std::string_view text) const;
+  // The same with the query and the user info of every URL cut out; so are signed queries without
+  // one. For prose: of a document it would leave no valid one.
   [[nodiscard]] std::string apply(std::string_view text) const;
 
  private:

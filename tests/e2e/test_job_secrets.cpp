@@ -206,6 +206,34 @@ TEST_CASE("a server that repeats what it was sent does not bring it into the rea
   }
 }
 
+TEST_CASE("a long answer that is cut within a secret does not bring its beginning out") {
+  mock::Registry registry(with_token());
+  registry.add(private_model(mock::Content::generated(3, 100'000)));
+  for (const auto kind : {mock::RequestKind::tree, mock::RequestKind::content}) {
+    for (const std::size_t before : {965U, 975U, 985U}) {
+      registry.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
+        if (info.kind != kind) {
+          return {};
+        }
+        return {.answer = mock::text_response(
+                    500, std::string(before, 'x') + " " + k_token + std::string(300, 'y'),
+                    "text/plain")};
+      });
+      Job job(registry, "org/model");
+      job.environment["HF_TOKEN"] = k_token;
+      job.environment["RETRY_DELAY"] = "1ms";
+      job.environment["MAX_RETRIES"] = "1";
+      const auto result = job.run();
+      INFO(result.err);
+      CHECK(result.exit_status == 75);
+      const std::set<std::string> beginning{k_token.substr(0, 8)};
+      check_absent("output", result.out + result.err, beginning);
+      check_absent("termination message", job.termination_message(), beginning);
+      check_volume(job.mount(), beginning);
+    }
+  }
+}
+
 TEST_CASE("the token stays with the Hub, whatever it redirects to") {
   const auto weights = mock::Content::generated(4, 300'000);
   mock::Options plain = with_token();
@@ -328,6 +356,7 @@ TEST_CASE("nim: servers that repeat tokens and encoded keys do not bring them ou
   options.key = k_key;
   mock::NimService service(options);
   service.add(nim_image(manifest_v1()));
+  std::string repeated;  // changed between runs only
   std::atomic<bool> has_token = false;
   service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
     if (info.target.find("/proxy_auth") != std::string::npos) {
@@ -337,18 +366,26 @@ TEST_CASE("nim: servers that repeat tokens and encoded keys do not bring them ou
     if (!has_token) {
       return {};  // which tells where to ask for one
     }
-    return {.answer = mock::text_response(
-                503, "Bearer " + token + ", Basic " + encoded + ", key " + k_key, "text/plain")};
+    return {.answer = mock::text_response(503, repeated, "text/plain")};
   });
+  const auto parts_of = [](const std::string& secret) {
+    return std::set<std::string>{secret, secret.substr(0, 8)};
+  };
   NimJob job(service);
   job.environment["NGC_API_KEY"] = k_key;
   job.environment["LOG_LEVEL"] = "debug";
   job.environment["RETRY_DELAY"] = "1ms";
   job.environment["MAX_RETRIES"] = "2";
-  const auto result = job.run();
-  INFO(result.err);
-  CHECK(result.exit_status == 75);
-  CHECK_THAT(result.err, ContainsSubstring("503"));
-  check_absent("output", result.out + result.err, {k_key, token, encoded});
-  check_absent("termination message", job.termination_message(), {k_key, token, encoded});
+  for (const std::string& secret : {token, encoded, k_key}) {
+    for (const std::size_t before : {0U, 985U}) {  // whole, and cut
+      has_token = false;
+      repeated = std::string(before, 'x') + " " + secret + std::string(300, 'y');
+      const auto result = job.run();
+      INFO(result.err);
+      CHECK(result.exit_status == 75);
+      CHECK_THAT(result.err, ContainsSubstring("503"));
+      check_absent("output", result.out + result.err, parts_of(secret));
+      check_absent("termination message", job.termination_message(), parts_of(secret));
+    }
+  }
 }

@@ -21,14 +21,14 @@ TEST_CASE("hugging face: a location refused again and again is a failed attempt"
   bench.registry.set_fault_hook([](const mock::RequestInfo& request) {
     mock::Fault fault;
     if (request.kind == RequestKind::content) {
-      fault.answer = mock::text_response(403, "<Error>no</Error>");
+      fault.answer = mock::text_response(403, "<Error><Code>No</Code></Error>");
     }
     return fault;
   });
   TextSink sink;
   const FetchResult result = source->fetch(find(manifest, "model.safetensors"), {0, 10}, sink, {});
   CHECK(result.verdict == http::Verdict::retry);
-  CHECK(result.cause.find("403 Forbidden: <Error>no</Error>") != std::string::npos);
+  CHECK(result.cause.find("403 Forbidden: No") != std::string::npos);
   CHECK(result.cause.find('?') == std::string::npos);
   CHECK(sink.text.empty());
   CHECK(bench.registry.request_count(RequestKind::resolve) == 3);

@@ -234,8 +234,29 @@ TEST_CASE("hub error: a server's words in one line", "[source]") {
                 .kind = ErrorKind::temporary,
                 .text = {}};
   CHECK(server_words(response(row), row.body) ==
-        "503 Service Unavailable: <Error>   <Code>SlowDown</Code> </Error> (Request ID: Q7)");
+        "503 Service Unavailable: SlowDown (Request ID: Q7)");
   CHECK(server_words(response(row), std::string(100'000, 'x')).size() < 1200);
+}
+
+TEST_CASE("hub error: of a store's error only its code and message are told", "[source]") {
+  const Row row{.name = {},
+                .status = 403,
+                .reason = "",
+                .headers = {{"Content-Type", "application/xml"}},
+                .body = {},
+                .kind = ErrorKind::unauthorized,
+                .text = {}};
+  const auto words = [&](const std::string& body) { return server_words(response(row), body); };
+  CHECK(words("<?xml version=\"1.0\"?>\n<Error><Code>SignatureDoesNotMatch</Code><Message>The "
+              "signature does not match.</Message><AWSAccessKeyId>AKIAEXAMPLE</AWSAccessKeyId>"
+              "<StringToSign>AWS4-HMAC-SHA256 1f2e</StringToSign><SignatureProvided>0123abcd"
+              "</SignatureProvided></Error>") ==
+        "403 Forbidden: SignatureDoesNotMatch: The signature does not match.");
+  CHECK(words("<Error><Message>Only words</Message></Error>") == "403 Forbidden: Only words");
+  CHECK(words("<Error><SignatureProvided>0123</SignatureProvided></Error>") == "403 Forbidden");
+  CHECK(words("<Error><Code><X>no</X></Code></Error>") == "403 Forbidden");
+  CHECK(words("<Error><Code>cut off") == "403 Forbidden");
+  CHECK(words("<other>text</other>") == "403 Forbidden: <other>text</other>");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <nai/util/json.hpp>
+#include <nai/util/secret.hpp>
 #include <nai/util/text.hpp>
 #include <nai/util/units.hpp>
 
@@ -101,15 +102,7 @@ http::Request Hub::request(const http::RedirectChain& chain) const {
 }
 
 std::string Hub::without_token(std::string text) const {
-  constexpr std::string_view k_mask = "***";
-  const std::string& token = m_options.token;
-  if (token.empty()) {
-    return text;
-  }
-  for (auto at = text.find(token); at != std::string::npos;
-       at = text.find(token, at + k_mask.size())) {
-    text.replace(at, token.size(), k_mask);
-  }
+  util::mask(text, m_options.token);
   return text;
 }
 

@@ -83,13 +83,39 @@ void add_json_messages(std::vector<std::string>& messages, const nlohmann::json&
   }
 }
 
+// The content of the first element of this name that has no other within.
+std::string_view element(std::string_view xml, std::string_view name) {
+  const std::string begin_tag = fmt::format("<{}>", name);
+  const auto begin = xml.find(begin_tag);
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  xml.remove_prefix(begin + begin_tag.size());
+  const auto end = xml.find('<');
+  const bool whole = end != std::string_view::npos && xml.substr(end).starts_with("</");
+  return whole ? xml.substr(0, end) : std::string_view();
+}
+
+// S3's errors, and those of stores like it, hold the signature and what was signed besides.
+bool add_xml_message(std::vector<std::string>& messages, std::string_view body) {
+  if (body.find("<Error>") == std::string_view::npos) {
+    return false;
+  }
+  const auto code = element(body, "Code");
+  const auto message = element(body, "Message");
+  add_message(messages,
+              fmt::format("{}{}{}", code, code.empty() || message.empty() ? "" : ": ", message));
+  return true;
+}
+
 // What the server itself says: the header, then the body, each message once.
 std::vector<std::string> server_messages(const http::Response& response, std::string_view body) {
   std::vector<std::string> messages;
   add_message(messages, header(response, "X-Error-Message"));
   if (const auto json = util::parse_json(body)) {
     add_json_messages(messages, *json);
-  } else if (!util::contains_ignoring_case(header(response, "Content-Type"), "html")) {
+  } else if (!util::contains_ignoring_case(header(response, "Content-Type"), "html") &&
+             !add_xml_message(messages, body)) {
     add_message(messages, body);
   }
   return messages;

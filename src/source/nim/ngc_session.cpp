@@ -9,6 +9,7 @@
 #include <nai/http/challenge.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/json.hpp>
+#include <nai/util/secret.hpp>
 #include <nai/util/text.hpp>
 
 #include <source/hugging_face/hub.hpp>
@@ -41,14 +42,6 @@ std::optional<TokenAnswer> token_in(const http::Response& response, std::string_
   const auto lifetime =
       util::unsigned_member(*json, "expires_in").value_or(k_default_lifetime_seconds);
   return TokenAnswer{*std::move(token), std::min(lifetime, k_longest_lifetime_seconds)};
-}
-
-void replace_all(std::string& text, std::string_view secret) {
-  constexpr std::string_view k_mask = "***";
-  for (auto at = text.find(secret); !secret.empty() && at != std::string::npos;
-       at = text.find(secret, at + k_mask.size())) {
-    text.replace(at, secret.size(), k_mask);
-  }
 }
 
 }  // namespace
@@ -228,8 +221,8 @@ std::string NgcSession::without_key(std::string text) const {
     return text;
   }
   const std::string basic = http::basic_authorization(k_user, m_key);
-  replace_all(text, m_key);
-  replace_all(text, std::string_view(basic).substr(basic.find(' ') + 1));
+  util::mask(text, m_key);
+  util::mask(text, std::string_view(basic).substr(basic.find(' ') + 1));
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <nai/util/json.hpp>
+#include <nai/util/secret.hpp>
 #include <nai/util/text.hpp>
 
 #include <source/hugging_face/hub_error.hpp>
@@ -28,14 +29,6 @@ std::string without_scope(const std::string& query) {
     }
   }
   return result;
-}
-
-void replace_all(std::string& text, std::string_view secret) {
-  constexpr std::string_view k_mask = "***";
-  for (auto at = text.find(secret); !secret.empty() && at != std::string::npos;
-       at = text.find(secret, at + k_mask.size())) {
-    text.replace(at, secret.size(), k_mask);
-  }
 }
 
 }  // namespace
@@ -135,12 +128,12 @@ std::optional<Refusal> RegistryAuth::ask_token(const http::Url& url, const std::
 }
 
 std::string RegistryAuth::without_secrets(std::string text) const {
-  replace_all(text, m_credentials.password);
+  util::mask(text, m_credentials.password);
   if (!m_credentials.empty()) {
     const std::string basic = http::basic_authorization(m_credentials.user, m_credentials.password);
-    replace_all(text, std::string_view(basic).substr(basic.find(' ') + 1));
+    util::mask(text, std::string_view(basic).substr(basic.find(' ') + 1));
   }
-  replace_all(text, std::string_view(m_header).substr(m_header.find(' ') + 1));
+  util::mask(text, std::string_view(m_header).substr(m_header.find(' ') + 1));
   return text;
 }
 

@@ -20,6 +20,11 @@ Response s3_error(int status, const std::string& code, const std::string& messag
                        "application/xml");
 }
 
+// As S3 does, which tells the caller what it was sent.
+std::string signature_of(const Request& request) {
+  return request.parameter("X-Amz-Signature").value_or(request.parameter("Signature").value_or(""));
+}
+
 Headers object_headers(const Request& request) {
   Headers headers = {{"Content-Type", "binary/octet-stream"},
                      {"Last-Modified", "Wed, 25 Sep 2024 17:00:02 GMT"},
@@ -82,7 +87,9 @@ Response Cdn::answer(const Request& request, const Fault& fault) {
       return s3_error(403, "SignatureDoesNotMatch",
                       "The request signature we calculated does not match the signature you "
                       "provided. Check your key "
-                      "and signing method.");
+                      "and signing method.",
+                      "<AWSAccessKeyId>AKIAMOCK</AWSAccessKeyId><SignatureProvided>" +
+                          signature_of(request) + "</SignatureProvided>");
     case SignatureState::expired:
       return s3_error(403, "AccessDenied", "Request has expired");
     case SignatureState::valid:
