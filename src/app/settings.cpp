@@ -202,7 +202,7 @@ constexpr auto k_settings = std::to_array<Setting>({
      }},
     {.group = network, .variable = "MAX_RETRIES", .flag = "--retries",
      .value_name = "NUMBER", .preset = "20",
-     .help = "Attempts after a failed one, counted anew whenever a byte arrives",
+     .help = "Attempts after a failed one, counted anew with every 64 KiB that arrive",
      .apply = set_retries},
     {.group = network, .variable = "RETRY_DELAY", .flag = "--retry-delay",
      .value_name = "DURATION", .preset = "500ms",

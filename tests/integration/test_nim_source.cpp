@@ -4,6 +4,12 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "integration/nim_bench.hpp"
 
@@ -129,6 +135,45 @@ TEST_CASE("a refusal in the middle of a transfer that NGC let begin is no verdic
   refuses = false;
   CHECK(source->fetch(weights, {0, 100}, sink, {}).verdict == nai::http::Verdict::success);
   CHECK(sink.text.size() == 100);
+}
+
+TEST_CASE("of all connections that met the same wrong answer, one counts") {
+  NimBench bench({.location_lifetime = std::chrono::seconds(600)});
+  const auto source = bench.source(with_profile(bench, k_generic_profile));
+  const Manifest manifest = planned(*source);
+  const Artifact& weights = artifact_at(manifest, "-949");
+  constexpr std::size_t k_connections = 4;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t met = 0;
+  bench.service.set_fault_hook([&](const mock::RequestInfo& info) -> mock::Fault {
+    std::unique_lock lock(mutex);
+    if (info.kind != mock::RequestKind::content || met == k_connections) {
+      return {};
+    }
+    ++met;
+    changed.notify_all();
+    changed.wait_for(lock, std::chrono::seconds(30), [&] { return met == k_connections; });
+    return {.headers = {{"ETag", "\"another\""}}};
+  });
+  std::atomic<int> refused = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < k_connections; ++i) {
+      threads.emplace_back([&, i] {
+        TextSink sink;
+        try {
+          refused +=
+              source->fetch(weights, {i * 100, 100}, sink, {}).verdict == nai::http::Verdict::retry;
+        } catch (const nai::util::Error&) {
+          refused += 100;
+        }
+      });
+    }
+  }
+  CHECK(refused == k_connections);
+  TextSink sink;
+  CHECK(source->fetch(weights, {0, 100}, sink, {}).verdict == nai::http::Verdict::success);
 }
 
 TEST_CASE("an empty file is a file") {
@@ -356,6 +401,18 @@ TEST_CASE("a layer that breaks off is continued, and one of wrong content is ref
   const auto source = bench.source(bench.options());
   CHECK(planned(*source).artifacts.empty());
   CHECK(source->plan().profiles.size() == 2);
+
+  // Twenty bytes are no progress.
+  bench.store.texts.clear();
+  bench.service.set_fault_hook([](const mock::RequestInfo& info) -> mock::Fault {
+    if (info.target.starts_with("/layers/")) {
+      return {.cut = mock::Fault::Cut::inside_body, .cut_after_body_bytes = 20};
+    }
+    return {};
+  });
+  const auto before = bench.service.request_count("/layers/");
+  CHECK(bench.error(with_profile(bench, k_generic_profile)).kind() == ErrorKind::temporary);
+  CHECK(bench.service.request_count("/layers/") == before + 3);
 
   bench.store.texts.clear();
   bench.service.set_fault_hook([](const mock::RequestInfo& info) -> mock::Fault {

@@ -150,8 +150,9 @@ Outcome NgcFetcher::judge(Trip& trip, const http::Response& response, const Rang
     return {};
   }
   if (body.mismatch().contradicts_manifest) {
-    m_locations.invalidate(name, trip.generation);
-    if (m_locations.contradicted(name) >= k_max_contradictions) {
+    // Of all threads that met the same location, one counts.
+    const bool fresh = trip.generation == 0 || m_locations.invalidate(name, trip.generation);
+    if (fresh && m_locations.contradicted(name) >= k_max_contradictions) {
       throw util::Error(util::ErrorKind::temporary,
                         fmt::format("{}: {}; it changed while it was fetched: run it again",
                                     trip.file.to_string(), body.mismatch().cause));

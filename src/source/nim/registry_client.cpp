@@ -28,6 +28,9 @@ constexpr std::size_t k_max_manifest_bytes = std::size_t{4} << 20U;
 // nvcr.io was seen to refuse a good token once.
 constexpr std::chrono::milliseconds k_second_look{1'500};
 constexpr int k_content_tries = 3;
+// Less than this is no progress: a server that sends a few bytes and breaks off must not keep a run
+// alive for ever.
+constexpr std::uint64_t k_progress_bytes = std::uint64_t{64} << 10U;
 
 digest::Digest sha256_of(std::string_view text) {
   digest::Hasher hasher(digest::Algorithm::sha256, text.size());
@@ -273,7 +276,8 @@ std::string RegistryClient::get_blob(const Blob& blob, std::size_t max_bytes,
 
 bool RegistryClient::stream_blob(const Blob& blob, const Take& take, const std::stop_token& stop) {
   std::uint64_t position = 0;
-  std::uint64_t known = 0;  // of an answer that begins anew, what was handed on before
+  std::uint64_t counted = 0;  // up to here it was progress
+  std::uint64_t known = 0;    // of an answer that begins anew, what was handed on before
   bool wanted = true;
   Attempts attempts(m_connection, fmt::format("reading a part of {}", m_image.to_string()));
   AnswerSink sink(
@@ -292,7 +296,10 @@ bool RegistryClient::stream_blob(const Blob& blob, const Take& take, const std::
         const auto rest =
             static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), blob.size - position));
         position += rest;
-        attempts.progressed();
+        if (position - counted >= k_progress_bytes) {
+          attempts.progressed();
+          counted = position;
+        }
         wanted = take(data.first(rest)) && rest == data.size();
         return wanted;
       });
