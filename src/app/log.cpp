@@ -111,7 +111,9 @@ void Console::progress(std::string_view event, std::string_view line, const util
   }
 }
 
-void Console::document(std::string_view text) { put_raw(m_output, m_redactor.apply(text)); }
+void Console::document(std::string_view text) {
+  put_raw(m_output, m_redactor.without_secrets(text));
+}
 
 DisplaySize Console::status_size() const {
   DisplaySize display;

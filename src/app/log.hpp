@@ -46,7 +46,8 @@ class Console final : public util::Log {
   void progress(std::string_view event, std::string_view line, const util::Fields& fields = {});
 
   // A document that a command was asked for, to standard output at every level and in every format:
-  // `text` as it is, line ends included.
+  // `text` as it is but for known secrets, line ends included. Addresses stay whole: who makes it
+  // passes prose of others through presentable().
   void document(std::string_view text);
 
   // Whether progress is shown as a status line that is redrawn in place instead.

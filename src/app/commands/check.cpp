@@ -185,8 +185,8 @@ std::string Check::document() const {
   for (const Finding& finding : m_findings.all()) {
     json["findings"].push_back({{"severity", name_of(finding.severity)},
                                 {"group", finding.group},
-                                {"text", finding.text},
-                                {"remedy", finding.remedy}});
+                                {"text", m_session.console.presentable(finding.text)},
+                                {"remedy", m_session.console.presentable(finding.remedy)}});
   }
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
