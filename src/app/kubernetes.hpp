@@ -13,9 +13,10 @@ namespace nai::app {
 // that something can be added.
 [[nodiscard]] std::string object_name(std::string_view text);
 
-// A volume claim for files of `bytes` in all and the Job that fetches `revision`, as YAML. Holds no
-// secret: the Job takes the token from the Secret that it names.
-[[nodiscard]] std::string kubernetes_manifests(const Config& config, const std::string& revision,
+// A volume claim for files of `bytes` in all and the Job that fetches `version`, as YAML: a commit,
+// or the digest of what an image reference named. Holds no secret: the Job takes tokens and
+// passwords from the Secret that it names.
+[[nodiscard]] std::string kubernetes_manifests(const Config& config, const std::string& version,
                                                std::uint64_t bytes);
 
 }  // namespace nai::app

@@ -313,6 +313,49 @@ TEST_CASE("check of a NIM image") {
     CHECK_THAT(line_of(result, "error: token: "), ContainsSubstring("NGC refuses the key"));
     CHECK_THAT(result.out + result.err, !ContainsSubstring("nvapi-wrong"));
   }
+  SECTION("the registry's own user is refused") {
+    job.environment.erase("NGC_API_KEY");
+    job.environment["REGISTRY_USERNAME"] = "robot";
+    job.environment["REGISTRY_PASSWORD"] = "robot-secret";
+    const auto result = job.run({"check"});
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 3);
+    CHECK_THAT(line_of(result, "error: model: "),
+               ContainsSubstring(" -> check the user name and the password (those from "
+                                 "REGISTRY_USERNAME and REGISTRY_PASSWORD)") &&
+                   !ContainsSubstring("NGC_API_KEY"));
+    CHECK_THAT(line_of(result, "ok: token: "),
+               ContainsSubstring("the registry is asked with REGISTRY_USERNAME"));
+    CHECK_THAT(result.out + result.err, !ContainsSubstring("credential was sent") &&
+                                            !ContainsSubstring("only public models") &&
+                                            !ContainsSubstring("robot-secret"));
+  }
   CHECK(std::filesystem::is_empty(job.mount()));
   CHECK(service.violations().empty());
+}
+
+TEST_CASE("check of a NIM image whose files are at the Hub tells what the Hub's token lacks") {
+  mock::NimService service;
+  service.add(nim_image("schema_version: '2.0'\nprofiles:\n- id: " + k_generic_profile +
+                        "\n  tags: {llm_engine: vllm}\n  workspace:\n    files:\n"
+                        "      config.json: {uri: 'hf://org/model:main?file=config.json'}\n"));
+  mock::Registry hub(with_users());
+  add_model(hub, true);
+  NimJob job(service);
+  hub.write_ca(job.directory() / "hub-ca.pem");
+  job.environment["REQUESTS_CA_BUNDLE"] = (job.directory() / "hub-ca.pem").string();
+  job.environment["HF_ENDPOINT"] = hub.hub_url();
+  job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
+  std::string remedy = "set HF_TOKEN; no credential was sent to the Hub";
+  SECTION("there is none") {}
+  SECTION("its owner has no access") {
+    job.environment["HF_TOKEN"] = "hf_of-somebody-else";
+    remedy = "check that the token (the one from HF_TOKEN)";
+  }
+  const auto result = job.run({"check"});
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 3);
+  CHECK_THAT(line_of(result, "ok: token: "), ContainsSubstring("NGC knows the key"));
+  CHECK_THAT(line_of(result, "error: model: "),
+             ContainsSubstring("Cannot access gated repo") && ContainsSubstring(" -> " + remedy));
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "e2e/job.hpp"
 #include "e2e/nim_job.hpp"
 
 using Catch::Matchers::ContainsSubstring;
@@ -203,4 +204,63 @@ TEST_CASE("nim: a blocked content host is named, and a key's line ends are no pa
              "answers, but 127.0.0.2, where it keeps the content of images, cannot be reached",
              "or through a proxy named in HTTPS_PROXY"});
   CHECK_THAT(job.termination_message(), StartsWith("Hugging Face Network connection Issue\n"));
+}
+
+TEST_CASE("nim: the registry's own user that is refused was sent, whether or not there is a key") {
+  mock::NimService service;
+  service.add(nim_image(manifest_v1()));
+  NimJob job(service);
+  job.environment["REGISTRY_USERNAME"] = "robot";
+  job.environment["REGISTRY_PASSWORD"] = "robot-secret";
+  SECTION("with the NGC key") {}
+  SECTION("without") { job.environment.erase("NGC_API_KEY"); }
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 3);
+  CHECK_THAT(result.err,
+             ContainsSubstring("check REGISTRY_USERNAME, REGISTRY_PASSWORD and REPO_ID") &&
+                 !ContainsSubstring("no key was sent") && !ContainsSubstring("NGC_API_KEY") &&
+                 !ContainsSubstring("robot-secret"));
+}
+
+TEST_CASE("nim: NGC that refuses who has no key is no matter of the registry's own user") {
+  mock::NimServiceOptions options;
+  options.user = "robot";
+  mock::NimService service(options);
+  service.add(nim_image(manifest_v1()));
+  for (auto& model : ngc_models(1'000)) {
+    service.add(std::move(model));
+  }
+  NimJob job(service);
+  job.environment.erase("NGC_API_KEY");
+  job.environment["REGISTRY_USERNAME"] = options.user;
+  job.environment["REGISTRY_PASSWORD"] = options.key;
+  job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 3);
+  CHECK_THAT(result.err, ContainsSubstring("NGC wants a key; set NGC_API_KEY") &&
+                             ContainsSubstring("no key was sent, because NGC_API_KEY is not set"));
+}
+
+TEST_CASE("nim: of a gated repository's files the run tells that HF_TOKEN is missing") {
+  mock::NimService service;
+  service.add(nim_image("schema_version: '2.0'\nprofiles:\n- id: " + k_generic_profile +
+                        "\n  tags: {llm_engine: vllm}\n  workspace:\n    files:\n"
+                        "      config.json: {uri: 'hf://org/model:main?file=config.json'}\n"));
+  mock::Registry hub(over_tls());
+  auto repository = mock::make_repository("org/model", {mock::regular_file("config.json", "{}")});
+  repository.gated = true;
+  hub.add(repository);
+  NimJob job(service);
+  hub.write_ca(job.directory() / "hub-ca.pem");
+  job.environment["REQUESTS_CA_BUNDLE"] = (job.directory() / "hub-ca.pem").string();
+  job.environment["HF_ENDPOINT"] = hub.hub_url();
+  job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
+  const auto result = job.run();
+  INFO(result.out << result.err);
+  CHECK(result.exit_status == 3);
+  CHECK_THAT(result.err, ContainsSubstring("Token unauthorized to access Hugging Face Repo: 401") &&
+                             ContainsSubstring("no token was sent, because HF_TOKEN is not set") &&
+                             !ContainsSubstring("no key was sent"));
 }

@@ -2,8 +2,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -11,8 +13,33 @@
 #include "e2e/nim_job.hpp"
 #include "support/mock/loading.hpp"
 
+#include <source/nim/yaml.hpp>
+
 using Catch::Matchers::ContainsSubstring;
 using namespace nai::test;
+
+namespace {
+
+// The variables of the Job in what `resolve --kubernetes` printed, without those of the Secret.
+Process::Environment variables_in(const ProcessResult& result) {
+  INFO(result.out << result.err);
+  REQUIRE(result.exit_status == 0);
+  const auto separator = result.out.find("---\n");
+  REQUIRE(separator != std::string::npos);
+  std::string problem;
+  const auto job = nai::source::YamlDocument::parse(result.out.substr(separator + 4), problem);
+  REQUIRE(job);
+  const auto* pod = job->root().find("spec")->find("template")->find("spec");
+  Process::Environment variables;
+  for (const auto* variable : pod->find("containers")->items.at(0)->find("env")->items) {
+    if (variable->find("value") != nullptr) {
+      variables[variable->text("name")] = variable->text("value");
+    }
+  }
+  return variables;
+}
+
+}  // namespace
 
 TEST_CASE("resolve tells commit, files and volume, and fetches nothing") {
   mock::Registry registry(over_tls());
@@ -97,5 +124,61 @@ TEST_CASE("resolve of a NIM image tells its profiles") {
     CHECK_THAT(yaml.out, ContainsSubstring("key: NGC_API_KEY") &&
                              ContainsSubstring("name: NIM_MODEL_PROFILE") &&
                              !ContainsSubstring("nvapi-right"));
+  }
+}
+
+TEST_CASE("the Job that resolve prints of an image brings what was resolved, wherever its tag is") {
+  mock::NimService service;
+  for (auto& model : ngc_models(1'000'000)) {
+    service.add(std::move(model));
+  }
+  auto image = nim_image(manifest_v1());
+  image.as_index = true;  // so that it is not the platform's manifest that the tag names
+  service.add(image);
+  NimJob job(service);
+  job.environment["OUTPUT_MOUNT"] = "/does/not/exist";
+  job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
+  auto variables = variables_in(job.run({"resolve", "--kubernetes"}));
+  const auto image_digest = [&] {
+    const auto result = job.run({"resolve", "--json"});
+    INFO(result.out << result.err);
+    REQUIRE(result.exit_status == 0);
+    return nlohmann::json::parse(result.out).at("image_digest").get<std::string>();
+  };
+  const std::string resolved = image_digest();
+  service.add(nim_image(manifest_v2()));
+  CHECK(image_digest() != resolved);
+
+  CHECK(variables.at("REPO_ID") == job.environment.at("REPO_ID") + "@" + resolved);
+  // What a pod has otherwise, and where this one may write.
+  for (const char* name :
+       {"NGC_API_KEY", "SSL_CERT_FILE", "OUTPUT_MOUNT", "TERMINATION_MESSAGE_FILE_PATH"}) {
+    variables[name] = job.environment.at(name);
+  }
+  job.environment = variables;
+  CHECK(image_digest() == resolved);
+  CHECK(service.violations().empty());
+}
+
+TEST_CASE("resolve prints patterns and names whole, also those that look like a signed query") {
+  mock::Registry registry(over_tls());
+  registry.add(mock::make_repository(
+      "org/model", {mock::lfs_file("a.safetensors", mock::Content::generated(1, 1'000)),
+                    mock::regular_file("a?b=c.json", "{}")}));
+  Job job(registry, "org/model");
+  job.environment["OUTPUT_MOUNT"] = "/does/not/exist";
+  SECTION("in a Job") {
+    job.environment["IGNORE_PATTERNS"] = "epoch=?-step=*.ckpt";
+    CHECK(variables_in(job.run({"resolve", "--kubernetes"})).at("IGNORE_PATTERNS") ==
+          R"(["epoch=?-step=*.ckpt"])");
+  }
+  SECTION("in a document") {
+    const auto result = job.run({"resolve", "--json"});
+    INFO(result.out << result.err);
+    REQUIRE(result.exit_status == 0);
+    const auto json = nlohmann::json::parse(result.out);
+    const auto& files = json.at("files");
+    CHECK(std::any_of(files.begin(), files.end(),
+                      [](const auto& file) { return file.at("path") == "a?b=c.json"; }));
   }
 }

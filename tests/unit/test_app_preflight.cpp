@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <future>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <nai/source/nim.hpp>
 #include <nai/util/clock.hpp>
 
 #include "app/check/finding.hpp"
@@ -15,6 +17,7 @@
 #include "app/check/volume.hpp"
 #include "app/claim.hpp"
 #include "app/kubernetes.hpp"
+#include "app/refused_credential.hpp"
 #include "source/nim/yaml.hpp"
 
 namespace {
@@ -36,6 +39,39 @@ Config config_of(const std::string& repository) {
                                 {"MODEL_NAME", "Llama 3.1: 8B #1"}};
   return load_config({}, environment);
 }
+
+// Of an image, with `more` variables.
+Config image_config(const Environment& more = {}) {
+  Environment environment{{"PROVIDER", "nim"}, {"REPO_ID", "nim/meta/llama:1.2.2"}};
+  for (const auto& [name, value] : more) {
+    environment[name] = value;
+  }
+  return load_config({}, environment);
+}
+
+// The variables of the container in the manifests; those of the Secret are empty.
+std::map<std::string, std::string> variables_in(const std::string& manifests) {
+  const auto separator = manifests.find("---\n");
+  REQUIRE(separator != std::string::npos);
+  std::string problem;
+  const auto job = nai::source::YamlDocument::parse(manifests.substr(separator + 4), problem);
+  INFO(problem);
+  REQUIRE(job);
+  const auto* pod = job->root().find("spec")->find("template")->find("spec");
+  std::map<std::string, std::string> variables;
+  for (const auto* variable : pod->find("containers")->items.at(0)->find("env")->items) {
+    variables[variable->text("name")] = variable->text("value");
+  }
+  return variables;
+}
+
+// As the Hub, NGC and a registry with users of its own were seen to say it.
+constexpr const char* k_hub_refusal =
+    "Token unauthorized to access Hugging Face Repo: 401 Client Error. Cannot access gated repo";
+constexpr const char* k_ngc_refusal =
+    "ngc://nim/meta/x:1: NGC wants a key; set NGC_API_KEY (NGC said: 401 UNAUTHORIZED)";
+constexpr const char* k_registry_refusal =
+    "mirror.test/x:1: mirror.test refuses the user name and password (mirror.test said: 401)";
 
 }  // namespace
 
@@ -80,16 +116,116 @@ TEST_CASE("The manifests are YAML that holds what the Job needs, and no secret",
         claim->root().find("metadata")->text("name"));
   const auto* container = pod->find("containers")->items.at(0);
   CHECK(container->text("image") == "nai-model-processor");
-  std::map<std::string, std::string> variables;
-  for (const auto* variable : container->find("env")->items) {
-    variables[variable->text("name")] = variable->text("value");
-  }
+  const auto variables = variables_in(text);
   CHECK(variables.at("REPO_ID") == "org/name");
   CHECK(variables.at("REPO_VERSION") == std::string(40, 'c'));
   CHECK(variables.at("MODEL_NAME") == "Llama 3.1: 8B #1");
   CHECK(variables.at("ALLOW_PATTERNS") == R"(["*.json","\"quoted\".txt"])");
   CHECK(variables.at("HF_TOKEN").empty());
   CHECK_FALSE(variables.contains("HF_ENDPOINT"));
+  CHECK_FALSE(variables.contains("NGC_API_KEY"));
+  CHECK(variables.size() == 9);
+}
+
+TEST_CASE("The manifests of an image name what was resolved, whatever becomes of its tag",
+          "[app]") {
+  const std::string digest = "sha256:" + std::string(64, 'd');
+  const auto config = image_config({{"NGC_API_KEY", "nvapi-hush"}, {"HF_TOKEN", "hf_hush"}});
+  const auto text = kubernetes_manifests(config, digest, k_gib);
+  const auto variables = variables_in(text);
+  CHECK(variables.at("REPO_ID") == "nvcr.io/nim/meta/llama:1.2.2@" + digest);
+  CHECK(nai::source::parse_image_name(variables.at("REPO_ID")) ==
+        "nvcr.io/nim/meta/llama@" + digest);
+  CHECK(variables.at("MODEL_NAME") == "nvcr.io/nim/meta/llama:1.2.2");
+  CHECK(variables.at("NGC_API_KEY").empty());
+  CHECK(variables.at("HF_TOKEN").empty());
+  for (const char* absent :
+       {"REPO_VERSION", "HF_ENDPOINT", "NIM_PLATFORM", "NGC_API_ENDPOINT", "NGC_AUTH_ENDPOINT",
+        "REGISTRY_USERNAME", "REGISTRY_PASSWORD", "NIM_MANIFEST_FILE"}) {
+    INFO(absent);
+    CHECK_FALSE(variables.contains(absent));
+  }
+  CHECK_THAT(text, !ContainsSubstring("hush") && !ContainsSubstring("NIM_MANIFEST_FILE"));
+
+  const auto pinned = image_config({{"REPO_ID", "nim/meta/llama@" + digest}});
+  CHECK(variables_in(kubernetes_manifests(pinned, digest, k_gib)).at("REPO_ID") ==
+        "nvcr.io/nim/meta/llama@" + digest);
+}
+
+TEST_CASE("The manifests of an image hold every setting that it was resolved with", "[app]") {
+  const auto config = image_config({{"REPO_ID", "http://mirror.test:5000/llama:1"},
+                                    {"MODEL_NAME", "llama"},
+                                    {"NIM_PLATFORM", "linux/arm64"},
+                                    {"NGC_API_ENDPOINT", "https://ngc.test/api"},
+                                    {"NGC_AUTH_ENDPOINT", "ngc.test"},
+                                    {"NIM_MANIFEST_FILE", "/etc/own manifest.yaml"},
+                                    {"REGISTRY_USERNAME", "robot$nim"},
+                                    {"REGISTRY_PASSWORD", "hush-hush"}});
+  const std::string digest = "sha256:" + std::string(64, 'd');
+  const auto text = kubernetes_manifests(config, digest, k_gib);
+  const auto variables = variables_in(text);
+  CHECK(variables.at("REPO_ID") == "http://mirror.test:5000/llama:1@" + digest);
+  CHECK(variables.at("MODEL_NAME") == "llama");
+  CHECK(variables.at("NIM_PLATFORM") == "linux/arm64");
+  CHECK(variables.at("NGC_API_ENDPOINT") == "https://ngc.test/api");
+  CHECK(variables.at("NGC_AUTH_ENDPOINT") == "https://ngc.test/");
+  CHECK(variables.at("REGISTRY_USERNAME") == "robot$nim");
+  for (const std::string secret : {"NGC_API_KEY", "HF_TOKEN", "REGISTRY_PASSWORD"}) {
+    CHECK(variables.at(secret).empty());
+    CHECK_THAT(text, ContainsSubstring("                  name: model-tokens\n"
+                                       "                  key: " +
+                                       secret + "\n                  optional: true\n"));
+  }
+  CHECK_FALSE(variables.contains("NIM_MANIFEST_FILE"));
+  CHECK_THAT(text, !ContainsSubstring("hush") &&
+                       ContainsSubstring("\n          # Mount the model manifest "
+                                         "\"/etc/own manifest.yaml\" into the container, and set "
+                                         "NIM_MANIFEST_FILE to its path there.\n          env:\n"));
+}
+
+TEST_CASE("The credential to mend is that of whoever refused", "[app]") {
+  const auto hub_only = config_of("org/name");
+  CHECK_THAT(remedy_of_refusal(hub_only, k_hub_refusal),
+             ContainsSubstring("the token (the one from HF_TOKEN)"));
+  CHECK(missing_credential(hub_only, k_hub_refusal).empty());
+
+  const auto with_key = image_config({{"NGC_API_KEY", "nvapi-right"}});
+  CHECK(remedy_of_refusal(with_key, k_hub_refusal) ==
+        "set HF_TOKEN; no credential was sent to the Hub");
+  CHECK(missing_credential(with_key, k_hub_refusal) ==
+        "no token was sent, because HF_TOKEN is not set");
+  CHECK_THAT(remedy_of_refusal(with_key, k_registry_refusal),
+             ContainsSubstring("the key (the one from NGC_API_KEY)"));
+  CHECK(missing_credential(with_key, k_registry_refusal).empty());
+
+  CHECK(remedy_of_refusal(image_config(), k_registry_refusal) ==
+        "set NGC_API_KEY; no credential was sent");
+  CHECK(missing_credential(image_config(), k_registry_refusal) ==
+        "no key was sent, because NGC_API_KEY is not set");
+}
+
+TEST_CASE("A registry that refuses its own user got a credential", "[app]") {
+  const auto both = image_config({{"REGISTRY_USERNAME", "robot"}, {"REGISTRY_PASSWORD", "hush"}});
+  CHECK_THAT(remedy_of_refusal(both, k_registry_refusal),
+             ContainsSubstring("those from REGISTRY_USERNAME and REGISTRY_PASSWORD") &&
+                 !ContainsSubstring("sent"));
+  CHECK(missing_credential(both, k_registry_refusal).empty());
+  // NGC has no use for that user, and the Hub neither.
+  CHECK(remedy_of_refusal(both, k_ngc_refusal) == "set NGC_API_KEY; no credential was sent to NGC");
+  CHECK(missing_credential(both, k_ngc_refusal) ==
+        "no key was sent, because NGC_API_KEY is not set");
+  CHECK_THAT(remedy_of_refusal(both, k_hub_refusal), ContainsSubstring("set HF_TOKEN"));
+
+  const auto name_only =
+      image_config({{"REGISTRY_USERNAME", "robot"}, {"REGISTRY_PASSWORD_PATH", "/does/not/exist"}});
+  CHECK(remedy_of_refusal(name_only, k_registry_refusal) ==
+        "set REGISTRY_PASSWORD too, which goes with REGISTRY_USERNAME");
+  CHECK_THAT(missing_credential(name_only, k_registry_refusal),
+             ContainsSubstring("REGISTRY_PASSWORD is not set, which goes with REGISTRY_USERNAME") &&
+                 ContainsSubstring("/does/not/exist"));
+  const auto password_only = image_config({{"REGISTRY_PASSWORD", "hush"}});
+  CHECK_THAT(missing_credential(password_only, k_registry_refusal),
+             ContainsSubstring("REGISTRY_USERNAME is not set"));
 }
 
 TEST_CASE("The worst finding is the one that another attempt mends least", "[app]") {

@@ -15,6 +15,7 @@
 
 #include "app/make_source.hpp"
 #include "app/nim.hpp"
+#include "app/refused_credential.hpp"
 
 namespace nai::app {
 
@@ -47,7 +48,7 @@ class Access {
   void refuse(std::string_view group, const util::Error& error, std::string remedy);
   template <typename Step>
   bool attempt(std::string_view group, const Step& step);
-  [[nodiscard]] std::string remedy_for(util::ErrorKind kind) const;
+  [[nodiscard]] std::string remedy_for(const util::Error& error) const;
 
   const AccessContext& m_context;
   const Config& m_config;
@@ -65,7 +66,7 @@ bool Access::attempt(std::string_view group, const Step& step) {
     if (error.kind() == util::ErrorKind::interrupted) {
       throw;
     }
-    refuse(group, error, remedy_for(error.kind()));
+    refuse(group, error, remedy_for(error));
     return false;
   }
 }
@@ -84,17 +85,10 @@ void Access::refuse(std::string_view group, const util::Error& error, std::strin
   }
 }
 
-std::string Access::remedy_for(util::ErrorKind kind) const {
-  const std::string_view variable = m_nim ? "NGC_API_KEY" : "HF_TOKEN";
-  const Credential& credential = m_nim ? m_config.ngc_key : m_config.hub_token;
-  switch (kind) {
+std::string Access::remedy_for(const util::Error& error) const {
+  switch (error.kind()) {
     case util::ErrorKind::unauthorized:
-      return credential.value.empty()
-                 ? fmt::format("set {}; no credential was sent", variable)
-                 : fmt::format(
-                       "check that the {} (the one from {}) is valid, was not revoked, and that "
-                       "its owner was granted access to the model on its page",
-                       m_nim ? "key" : "token", credential.origin);
+      return remedy_of_refusal(m_config, error.what());
     case util::ErrorKind::not_found:
       return "compare REPO_ID and REPO_VERSION with the model's page; a private model looks like "
              "this to a token that may not see it";
@@ -110,7 +104,11 @@ std::string Access::remedy_for(util::ErrorKind kind) const {
 void Access::no_credential(std::string_view variable, const Credential& credential) {
   if (credential.notes.empty()) {
     m_result.findings.push_back(
-        fine(k_token, fmt::format("{} is not set: only public models can be read", variable)));
+        fine(k_token, fmt::format("{} is not set: {}", variable,
+                                  has_registry_user(m_config)
+                                      ? "the registry is asked with REGISTRY_USERNAME and "
+                                        "REGISTRY_PASSWORD, and NGC without a key"
+                                      : "only public models can be read")));
     return;
   }
   std::string text = fmt::format("{} is not set", variable);

@@ -32,6 +32,7 @@
 #include "app/make_source.hpp"
 #include "app/nim.hpp"
 #include "app/progress_line.hpp"
+#include "app/refused_credential.hpp"
 #include "app/reporter.hpp"
 #include "app/run_steps.hpp"
 #include "app/sharded_download.hpp"
@@ -64,10 +65,6 @@ std::vector<storage::RecordedFile> origins_of(const source::Manifest& manifest) 
                        .url = artifact.url});
   }
   return origins;
-}
-
-const Credential& credential_of(const Config& config) {
-  return config.provider == Provider::nim ? config.ngc_key : config.hub_token;
 }
 
 // One run of the command, step by step.
@@ -157,9 +154,11 @@ void DownloadRun::bring() {
 }
 
 void DownloadRun::resolve() {
-  const Credential& credential = credential_of(m_config);
-  if (!credential.value.empty()) {
-    m_console.debug("token", fmt::format("using the token from {}", credential.origin));
+  for (const Credential* credential :
+       {&m_config.hub_token, &m_config.ngc_key, &m_config.registry_password}) {
+    if (!credential->value.empty()) {
+      m_console.debug("token", fmt::format("using the token from {}", credential->origin));
+    }
   }
   m_client = make_client(m_config, m_console);
   if (m_config.provider == Provider::nim) {
@@ -326,18 +325,10 @@ void DownloadRun::clean_up() {
 }
 
 // The Hub answers strangers as it answers those without access; only we know which it was.
-void explain_missing_token(const Config& config, Console& console) {
-  const Credential& credential = credential_of(config);
-  if (!credential.value.empty()) {
-    return;
+void explain_missing_token(const Config& config, const util::Error& refusal, Console& console) {
+  if (const auto missing = missing_credential(config, refusal.what()); !missing.empty()) {
+    console.warning("no_token", missing);
   }
-  std::string message = config.provider == Provider::nim
-                            ? "no key was sent, because NGC_API_KEY is not set"
-                            : "no token was sent, because HF_TOKEN is not set";
-  for (const auto& note : credential.notes) {
-    message += "; " + note;
-  }
-  console.warning("no_token", message);
 }
 
 // Who may not write to the volume, and whose it is: what a person would look up next.
@@ -368,7 +359,7 @@ int run_download(const Config& config, Session& session) {
     return 0;
   } catch (const util::Error& error) {
     if (error.kind() == util::ErrorKind::unauthorized) {
-      explain_missing_token(config, session.console);
+      explain_missing_token(config, error, session.console);
     }
     if (error.kind() == util::ErrorKind::storage) {
       throw with_owner(error, config.output_mount);

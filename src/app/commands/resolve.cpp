@@ -31,6 +31,10 @@ struct Resolved {
 
   [[nodiscard]] std::uint64_t bytes() const { return manifest.total_bytes(); }
   [[nodiscard]] bool has_files() const { return !manifest.artifacts.empty(); }
+  // What names the same again, whatever becomes of a branch or a tag.
+  [[nodiscard]] const std::string& lasting_version() const {
+    return plan ? plan->reference_digest : revision;
+  }
 };
 
 Resolved ask(const Config& config, Session& session, http::Client& client) {
@@ -143,7 +147,8 @@ int run_resolve(const Config& config, Session& session) {
   } else if (!config.options.kubernetes) {
     print(resolved, session.console);
   } else if (resolved.has_files()) {
-    session.console.document(kubernetes_manifests(config, resolved.revision, resolved.bytes()));
+    session.console.document(
+        kubernetes_manifests(config, resolved.lasting_version(), resolved.bytes()));
   } else {
     throw util::Error(util::ErrorKind::usage,
                       fmt::format("{} has nothing to store: {}", config.repository,
