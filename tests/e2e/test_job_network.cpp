@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -109,9 +110,13 @@ TEST_CASE("one flipped byte is found, fetched again, and never published") {
   mock::Registry registry(over_tls());
   add_model(registry);
   SECTION("once") {
-    registry.set_fault_hook([](const mock::RequestInfo& request) {
+    std::atomic<bool> flipped = false;
+    registry.set_fault_hook([&](const mock::RequestInfo& request) {
       mock::Fault fault;
-      if (request.kind == mock::RequestKind::content && request.attempt == 1) {
+      // Any of the connections may be the first to ask; this one asks for the byte.
+      const bool has_byte = request.kind == mock::RequestKind::content &&
+                            request.range.value_or("").starts_with("bytes=0-");
+      if (has_byte && !flipped.exchange(true)) {
         fault.edits.push_back({mock::Fault::Edit::Kind::flip, 1'000'000, 1});
       }
       return fault;
