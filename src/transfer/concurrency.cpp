@@ -33,8 +33,9 @@ constexpr int k_fallen_looks = 2;
 constexpr auto k_burst = 1s;
 // Twice the connections must bring at least this much more; other steps in proportion.
 constexpr double k_worthwhile_gain = 0.15;
-// Twice the connections that bring this much, neither less nor more, share what is full: the network,
-// the disk or the processors. The numbers between would bring as little, and trying them costs.
+// Twice the connections that bring this much, neither less nor more, share what is full: the
+// network, the disk or the processors. The numbers between would bring as little, and trying them
+// costs.
 constexpr double k_full_from = 0.8;
 constexpr double k_full_to = 1.05;
 // After all has been tried, the network may have changed.
@@ -146,7 +147,8 @@ std::string Concurrency::judge_growth(const Sample& sample, double rate) {
     accept(sample, rate);
     return hold(sample, rate);
   }
-  const bool full = growth >= 1 && rate > k_full_from * m_good_rate && rate < k_full_to * m_good_rate;
+  const bool full =
+      growth >= 1 && rate > k_full_from * m_good_rate && rate < k_full_to * m_good_rate;
   m_bad = full ? m_good + 1 : m_target;
   const bool collapsed = rate < k_collapsed * m_good_rate;
   if (collapsed) {

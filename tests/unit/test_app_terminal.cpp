@@ -32,8 +32,8 @@ class Terminal {
     REQUIRE(::ioctl(m_slave.get(), TIOCSWINSZ, &size) == 0);
   }
   [[nodiscard]] Streams streams() const { return {m_slave.get(), m_slave.get()}; }
-  // Everything that was written. The kernel hands it over in the background: a read may end between two
-  // writes, and only one that finds nothing has waited for the rest.
+  // Everything that was written. The kernel hands it over in the background: a read may end between
+  // two writes, and only one that finds nothing has waited for the rest.
   std::string take() const {
     std::string text;
     std::array<char, 1000> part{};
