@@ -12,9 +12,10 @@ namespace nai::transfer {
 
 // Finds the number of connections that brings the most, while the transfer goes on: doubles it as
 // long as the total rate grows with it, goes back when more connections bring nothing or less, and
-// then narrows the number down between the last good and the first bad one. Content hosts differ:
-// with a cap on each connection 64 are right, and others answer more than a few at a time by
-// slowing all of them down to nothing. Pure: it sees numbers and has no clock.
+// then narrows the number down between the last good and the first bad one, unless twice as many
+// brought the same, and so what they share is full. Content hosts differ: with a cap on each
+// connection 64 are right, and others answer more than a few at a time by slowing all of them down
+// to nothing. Pure: it sees numbers and has no clock.
 class Concurrency {
  public:
   struct Limits {
