@@ -27,6 +27,13 @@ NimJob::NimJob(const mock::NimService& service)
                  {"SSL_CERT_FILE", (m_directory.path() / "ca.pem").string()}};
 }
 
+void NimJob::use_hub(const mock::Registry& hub) {
+  const auto ca = m_directory.path() / "hub-ca.pem";
+  hub.write_ca(ca);
+  environment["REQUESTS_CA_BUNDLE"] = ca.string();
+  environment["HF_ENDPOINT"] = hub.hub_url();
+}
+
 Process NimJob::start(const std::vector<std::string>& arguments) const {
   const char* binary = std::getenv("NAI_BINARY");
   if (binary == nullptr) {

@@ -8,6 +8,7 @@
 
 #include "support/hub_cache_reader.hpp"
 #include "support/mock/nim_service.hpp"
+#include "support/mock/registry.hpp"
 #include "support/nim_models.hpp"
 #include "support/process.hpp"
 #include "support/temporary_directory.hpp"
@@ -19,6 +20,9 @@ namespace nai::test {
 class NimJob {
  public:
   explicit NimJob(const mock::NimService& service);
+
+  // Files of the Hub are had from this one.
+  void use_hub(const mock::Registry& hub);
 
   // May be changed between runs.
   Process::Environment environment;

@@ -342,9 +342,7 @@ TEST_CASE("check of a NIM image whose files are at the Hub tells what the Hub's 
   mock::Registry hub(with_users());
   add_model(hub, true);
   NimJob job(service);
-  hub.write_ca(job.directory() / "hub-ca.pem");
-  job.environment["REQUESTS_CA_BUNDLE"] = (job.directory() / "hub-ca.pem").string();
-  job.environment["HF_ENDPOINT"] = hub.hub_url();
+  job.use_hub(hub);
   job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
   std::string remedy = "set HF_TOKEN; no credential was sent to the Hub";
   SECTION("there is none") {}

@@ -202,9 +202,7 @@ TEST_CASE("nim: files of the Hub come into the Hub's part of the cache") {
                         "      w: {uri: 'hf://meta-llama/Llama-3.1-8B-Instruct:main?file="
                         "original/model.safetensors'}\n"));
   NimJob job(service);
-  hub.write_ca(job.directory() / "hub-ca.pem");
-  job.environment["REQUESTS_CA_BUNDLE"] = (job.directory() / "hub-ca.pem").string();
-  job.environment["HF_ENDPOINT"] = hub.hub_url();
+  job.use_hub(hub);
   job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
   const auto result = job.run();
   INFO(result.out << result.err);

@@ -253,9 +253,7 @@ TEST_CASE("nim: of a gated repository's files the run tells that HF_TOKEN is mis
   repository.gated = true;
   hub.add(repository);
   NimJob job(service);
-  hub.write_ca(job.directory() / "hub-ca.pem");
-  job.environment["REQUESTS_CA_BUNDLE"] = (job.directory() / "hub-ca.pem").string();
-  job.environment["HF_ENDPOINT"] = hub.hub_url();
+  job.use_hub(hub);
   job.environment["NIM_MODEL_PROFILE"] = k_generic_profile;
   const auto result = job.run();
   INFO(result.out << result.err);
