@@ -37,7 +37,7 @@ struct Options {
   // What is on disk but not yet durable is synced and recorded this often, or when there is this
   // much of it.
   std::chrono::milliseconds sync_interval{5'000};
-  std::uint64_t sync_bytes = std::uint64_t{1} << 30U;
+  std::uint64_t sync_bytes = std::uint64_t{4} << 30U;
   // Threads that read back what could not be hashed from memory.
   std::size_t verifiers = 2;
   http::RetryPolicy retry = {};
