@@ -30,18 +30,29 @@ note() {
     "$(awk -v r="$rss" 'BEGIN { print r / 1024 }')"
 }
 
+# The peers make nothing durable; what they left to the page cache is written here.
+sync_after() {
+  local before
+  before=$(tail -n 1 "$work/time")
+  /usr/bin/time -o "$work/time" -f '%e %U %S %M' sync
+  note_both "$1+sync" "$before"
+  echo "$before" >"$work/time"
+}
+
 # The peers check nothing; openssl does it for them, with the same SHA instructions as ours, in two
 # processes for all files.
 verify_after() {
-  local client=$1 before
+  local before
   before=$(tail -n 1 "$work/time")
-  [ -s "$work/time" ] || return 0
   (cd "$target" && find . -type f -print0 | /usr/bin/time -o "$work/time" -f '%e %U %S %M' \
     xargs -0 -P 2 -n $(((${#files[@]} + 1) / 2)) openssl dgst -sha256 >/dev/null)
-  read -r wall user sys rss <<<"$before"
-  read -r wall2 user2 sys2 _ <<<"$(tail -n 1 "$work/time")"
-  note "$client+sha256" "$(awk -v a="$wall" -v b="$wall2" -v c="$user" -v d="$user2" -v e="$sys" \
-    -v f="$sys2" -v r="$rss" 'BEGIN { print a + b, c + d, e + f, r }')"
+  note_both "$1+sha256" "$before"
+}
+
+# note_both CLIENT TIMES: what TIMES says and what was timed since, as one.
+note_both() {
+  note "$1" "$(awk '{ w += $1; u += $2; s += $3; r = NR == 1 ? $4 : r } END { print w, u, s, r }' \
+    <<<"$2"$'\n'"$(tail -n 1 "$work/time")")"
 }
 
 ours() { env -i OUTPUT_MOUNT="$target" REPO_ID=bench/model HF_ENDPOINT="$(endpoint hub)" \

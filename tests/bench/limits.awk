@@ -26,7 +26,7 @@ function row(what, ours, unit, limit, by) {
     (limit > 0 ? ours / limit : 0), (ours <= limit ? "yes" : "**no**")
 }
 function wall_against_peers(group, factor, by,    best) {
-  best = cheapest(wall, group, ".", "^ours|^parts|sha256")
+  best = cheapest(wall, group, ".", "^ours|^parts|sha256|sync")
   if (best != "") row("wall", mine_wall, " s", factor * lowest, by best)
 }
 function wall_against_fixed(group, factor, by,    best) {
