@@ -34,6 +34,8 @@ int open_retrying(const std::filesystem::path& path, int flags, mode_t mode) {
 }
 
 constexpr std::string_view k_draft_extension = ".tmp";
+// Of a file that others replace all the time.
+constexpr int k_read_attempts = 3;
 
 // Of this process and no other: those in containers have the same number all, and one that was
 // paused in the middle must not write into what another one is about to put in place.
@@ -63,6 +65,43 @@ class TemporaryFile {
  private:
   std::filesystem::path m_path;
 };
+
+// Reads until `data` is full or the file ends; `done` is how much that was. 0, or the errno.
+int try_read_at(const Fd& fd, std::span<std::byte> data, std::uint64_t offset, std::size_t& done) {
+  for (done = 0; done < data.size();) {
+    const ssize_t got = retry_interrupted([&] {
+      return ::pread(fd.get(), data.data() + done, data.size() - done,
+                     static_cast<off_t>(offset + done));
+    });
+    if (got < 0) {
+      return errno;
+    }
+    if (got == 0) {
+      break;
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return 0;
+}
+
+// 0, or the errno of the failure.
+int read_small(const Fd& fd, std::size_t max_bytes, const std::filesystem::path& path,
+               std::string& content) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return errno;
+  }
+  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > max_bytes) {
+    throw Error(ErrorKind::storage,
+                fmt::format("cannot read {}: not a regular file of at most {} bytes", path.string(),
+                            max_bytes));
+  }
+  content.resize(static_cast<std::size_t>(status.st_size));
+  std::size_t done = 0;
+  const int problem = try_read_at(fd, std::as_writable_bytes(std::span(content)), 0, done);
+  content.resize(done);
+  return problem;
+}
 
 }  // namespace
 
@@ -118,18 +157,8 @@ void write_all_at(const Fd& fd, std::span<const std::byte> data, std::uint64_t o
 std::size_t read_at(const Fd& fd, std::span<std::byte> data, std::uint64_t offset,
                     const std::filesystem::path& path) {
   std::size_t done = 0;
-  while (done < data.size()) {
-    const ssize_t got = retry_interrupted([&] {
-      return ::pread(fd.get(), data.data() + done, data.size() - done,
-                     static_cast<off_t>(offset + done));
-    });
-    if (got < 0) {
-      throw storage_error(fmt::format("cannot read {}", path.string()), errno);
-    }
-    if (got == 0) {
-      break;
-    }
-    done += static_cast<std::size_t>(got);
+  if (const int problem = try_read_at(fd, data, offset, done); problem != 0) {
+    throw storage_error(fmt::format("cannot read {}", path.string()), problem);
   }
   return done;
 }
@@ -150,22 +179,22 @@ void sync_directory(const std::filesystem::path& directory) {
 
 std::optional<std::string> read_small_file(const std::filesystem::path& path,
                                            std::size_t max_bytes) {
-  const auto fd = open_existing(path, O_RDONLY | O_NOFOLLOW);
-  if (!fd) {
-    return std::nullopt;
+  // Over NFS, what another client replaced after it was opened is gone: its successor is what there
+  // is to read.
+  for (int attempt = 1;; ++attempt) {
+    const auto fd = open_existing(path, O_RDONLY | O_NOFOLLOW);
+    if (!fd) {
+      return std::nullopt;
+    }
+    std::string content;
+    const int problem = read_small(*fd, max_bytes, path, content);
+    if (problem == 0) {
+      return content;
+    }
+    if (problem != ESTALE || attempt == k_read_attempts) {
+      throw storage_error(fmt::format("cannot read {}", path.string()), problem);
+    }
   }
-  struct stat status {};
-  if (::fstat(fd->get(), &status) != 0) {
-    throw storage_error(fmt::format("cannot read {}", path.string()), errno);
-  }
-  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > max_bytes) {
-    throw Error(ErrorKind::storage,
-                fmt::format("cannot read {}: not a regular file of at most {} bytes", path.string(),
-                            max_bytes));
-  }
-  std::string content(static_cast<std::size_t>(status.st_size), '\0');
-  content.resize(read_at(*fd, std::as_writable_bytes(std::span(content)), 0, path));
-  return content;
 }
 
 std::filesystem::path draft_of(const std::filesystem::path& path) {

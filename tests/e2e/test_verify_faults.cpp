@@ -126,6 +126,32 @@ TEST_CASE("verify names a file that cannot be read, and looks at all the others"
   }
 }
 
+TEST_CASE("what another client replaced while it was being read is read again") {
+  if (!nai::torture::can_trace()) {
+    SKIP("ptrace is not allowed here");
+  }
+  Fixture f;
+  const auto stale = [](std::uint64_t count) {
+    return Injection{.calls = {Call::read},
+                     .path_contains = ".nai/record.json",
+                     .action = Action::fail,
+                     .count = count,
+                     .error = ESTALE};
+  };
+  SECTION("the second time it is there") {
+    const auto result = f.traced({"verify"}, {stale(1)});
+    INFO(result.process.out << result.process.err);
+    CHECK_FALSE(result.hit.empty());
+    CHECK(result.process.exit_status == 0);
+  }
+  SECTION("but not for ever") {
+    const auto result = f.traced({"verify"}, {stale(Injection::k_all)}).process;
+    INFO(result.out << result.err);
+    CHECK(result.exit_status == 6);
+    CHECK_THAT(result.out + result.err, ContainsSubstring("Stale file handle"));
+  }
+}
+
 TEST_CASE("a file system without direct reads is read the usual way") {
   if (!nai::torture::can_trace()) {
     SKIP("ptrace is not allowed here");
