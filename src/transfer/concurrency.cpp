@@ -38,6 +38,9 @@ constexpr double k_worthwhile_gain = 0.15;
 // costs.
 constexpr double k_full_from = 0.8;
 constexpr double k_full_to = 1.05;
+// It may also have been a disturbance, of the disk or of a neighbour, that took what they brought:
+// so it is tried once more before it counts.
+constexpr std::chrono::seconds k_second_look{3};
 // After all has been tried, the network may have changed.
 constexpr std::chrono::seconds k_first_patience{30};
 constexpr std::chrono::seconds k_longest_patience{600};
@@ -150,6 +153,10 @@ std::string Concurrency::judge_growth(const Sample& sample, double rate) {
   const bool full =
       growth >= 1 && rate > k_full_from * m_good_rate && rate < k_full_to * m_good_rate;
   m_bad = full ? m_good + 1 : m_target;
+  if (full && !std::exchange(m_seen_full, true)) {
+    m_bad = m_limits.max + 1;
+    m_next_probe = sample.time + k_second_look;
+  }
   const bool collapsed = rate < k_collapsed * m_good_rate;
   if (collapsed) {
     // Trying costs something here.
@@ -177,6 +184,7 @@ void Concurrency::accept(const Sample& sample, double rate) {
   m_good_rate = rate;
   m_phase = Phase::holding;
   m_window = sample;
+  m_seen_full = false;
   m_patience = k_first_patience;
 }
 

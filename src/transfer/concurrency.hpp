@@ -65,6 +65,7 @@ class Concurrency {
   std::size_t m_bad;       // the smallest number known to be no better; max + 1: none
   bool m_urgent = false;
   bool m_tried_fewer = false;
+  bool m_seen_full = false;  // with m_good, once
   int m_fallen_looks = 0;
   util::SteadyTime m_begun{};
   util::SteadyTime m_changed{};

@@ -58,10 +58,19 @@ TEST_CASE("under a cap on each connection the number grows to the limit within s
 TEST_CASE("a link that is full with few connections keeps few") {
   Network network{.rate = [](std::size_t) { return 900 * k_mb; }};
   network.run(9s);
-  CHECK(network.targets == std::vector<std::size_t>{4, 8, 4});
+  CHECK(network.targets == std::vector<std::size_t>{4, 8, 4, 8, 4});
   network.run(51s);
   CHECK(network.concurrency.target() <= 5);
   CHECK(*std::max_element(network.targets.begin(), network.targets.end()) <= 8);
+}
+
+TEST_CASE("a disturbance while more are tried costs seconds, not half a minute") {
+  Network network{.rate = [&](std::size_t n) {
+    const bool disturbed = network.sample.time < SteadyTime{} + 3s && n > 4;
+    return static_cast<double>(disturbed ? 4 : std::min<std::size_t>(n, 8)) * 50 * k_mb;
+  }};
+  network.run(8s);
+  CHECK(network.concurrency.target() == 8);
 }
 
 TEST_CASE("a host that collapses above eight connections gets eight") {
