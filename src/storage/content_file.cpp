@@ -32,7 +32,7 @@ int reserve_space(const util::Fd& fd, std::uint64_t size) {
   if (!tmpfs) {
     return ::fallocate(fd.get(), 0, 0, static_cast<off_t>(size)) == 0 ? 0 : errno;
   }
-  // Reserving on a tmpfs clears every page, which costs as much as writing it.
+  // Reserving on a tmpfs takes all its memory at once, and makes nothing cheaper.
   const bool limited = tmpfs->f_blocks > 0;
   const std::uint64_t free = tmpfs->f_bavail * static_cast<std::uint64_t>(tmpfs->f_bsize);
   return limited && free < size ? ENOSPC : EOPNOTSUPP;
