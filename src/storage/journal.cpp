@@ -32,6 +32,7 @@ constexpr std::size_t k_max_journal_bytes = std::size_t{16} << 20U;
 constexpr std::size_t k_max_line_bytes = std::size_t{64} << 10U;
 constexpr std::uint64_t k_max_block_bytes = std::uint64_t{16} << 20U;  // of one line
 constexpr std::size_t k_max_ranges = 16'384;
+constexpr std::size_t k_max_hashers = 4'096;
 
 std::string line_checksum(std::string_view body) {
   return fmt::format("{:08x}", digest::block_checksum(std::as_bytes(std::span(body))) >> 32U);
@@ -130,6 +131,9 @@ class Replay {
     for (auto& [position, block] : m_blocks) {
       m_content.unsynced.push_back(block);
     }
+    for (digest::Hasher& hasher : m_hashers) {
+      place(std::move(hasher));
+    }
     return std::move(m_content);
   }
 
@@ -158,11 +162,17 @@ class Replay {
         return false;
       }
     }
-    // A state beyond what is durable would claim bytes that may be gone.
-    if (m_content.durable.contains({0, hasher->position()})) {
+    m_hashers.push_back(*std::move(hasher));
+    return m_hashers.size() <= k_max_hashers;
+  }
+
+  // A state beyond what is durable speaks of bytes that may be gone.
+  void place(digest::Hasher hasher) {
+    if (!m_content.durable.contains({0, hasher.position()})) {
+      m_content.early_hashers.push_back(std::move(hasher));
+    } else if (!m_content.hasher || m_content.hasher->position() <= hasher.position()) {
       m_content.hasher = std::move(hasher);
     }
-    return true;
   }
 
   bool add_durable(const util::ByteRange& range) {
@@ -173,6 +183,7 @@ class Replay {
   const FileIdentity& m_file;
   JournalContent m_content;
   std::deque<std::pair<std::uint64_t, JournaledBlock>> m_blocks;  // by position
+  std::vector<digest::Hasher> m_hashers;
 };
 
 }  // namespace
@@ -241,6 +252,9 @@ std::unique_ptr<Journal> Journal::create(const std::filesystem::path& path,
   for (const JournaledBlock& block : content.unsynced) {
     text += block_line(block);
   }
+  for (const digest::Hasher& hasher : content.early_hashers) {
+    text += sync_line(0, hasher);
+  }
   util::replace_file(path, text);
   util::Fd fd = util::open_file(path, O_WRONLY | O_NOFOLLOW);
   return std::unique_ptr<Journal>(new Journal(path, std::move(fd), text.size()));
@@ -249,6 +263,12 @@ std::unique_ptr<Journal> Journal::create(const std::filesystem::path& path,
 void Journal::append_block(const JournaledBlock& block) {
   const std::scoped_lock lock(m_mutex);
   append(block_line(block));
+}
+
+// A sync that covers no block.
+void Journal::append_hasher(const digest::Hasher& hasher) {
+  const std::scoped_lock lock(m_mutex);
+  append(sync_line(0, hasher));
 }
 
 std::uint64_t Journal::position() const {

@@ -47,6 +47,19 @@ void keep_within(const util::ByteRange& portion, JournalContent& content) {
   }
 }
 
+// The furthest state of the checksum over what is there.
+std::optional<digest::Hasher> furthest(const JournalContent& content,
+                                       const util::RangeSet& present) {
+  std::optional<digest::Hasher> best = content.hasher;
+  for (const digest::Hasher& hasher : content.early_hashers) {
+    if (present.contains({0, hasher.position()}) &&
+        (!best || best->position() < hasher.position())) {
+      best = hasher;
+    }
+  }
+  return best;
+}
+
 bool has_size(const ContentFile& content, std::uint64_t size) {
   return static_cast<std::uint64_t>(content.status().st_size) == size;
 }
@@ -123,6 +136,8 @@ bool PartialFile::restore(util::Log& log) {
     m_present.add(block.range);
     m_unsynced_bytes += block.range.length;
   }
+  loaded.content->hasher = furthest(*loaded.content, m_present);
+  loaded.content->early_hashers.clear();
   refuse_unless(m_options.may_write);
   m_journal = Journal::create(m_journal_path, m_file, *loaded.content);
   if (loaded.content->hasher) {
@@ -201,6 +216,21 @@ void PartialFile::read(std::span<std::byte> data, std::uint64_t offset) const {
     throw util::Error(util::ErrorKind::storage,
                       fmt::format("cannot read back {}: it is shorter than what was written to it",
                                   m_path.string()));
+  }
+}
+
+void PartialFile::note(const digest::Hasher& verified) {
+  const WriteGate::Pass inside(*m_write_gate);
+  if (!m_journal) {
+    return;
+  }
+  refuse_after_failure();
+  try {
+    refuse_unless(m_options.may_write);
+    m_journal->append_hasher(verified);
+  } catch (...) {
+    note_failure();
+    throw;
   }
 }
 

@@ -34,6 +34,8 @@ void add(JournalContent& sum, JournalContent part) {
     sum.durable.add(range);
   }
   sum.unsynced.insert(sum.unsynced.end(), part.unsynced.begin(), part.unsynced.end());
+  sum.early_hashers.insert(sum.early_hashers.end(), part.early_hashers.begin(),
+                           part.early_hashers.end());
   if (part.hasher && (!sum.hasher || sum.hasher->position() < part.hasher->position())) {
     sum.hasher = std::move(part.hasher);
   }

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t k_max_lag_bytes = std::uint64_t{128} << 20U;
 // Nor is there any waiting for one that stands still: the verifiers may be busy with another file.
 constexpr std::chrono::seconds k_patience{2};
+// A run after a kill hashes at most so much again of what it finds.
+constexpr std::uint64_t k_note_bytes = std::uint64_t{64} << 20U;
 // Room also comes from other files, which tell nobody.
 constexpr std::chrono::milliseconds k_look_again{10};
 
@@ -46,6 +48,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop
   m_shown->bytes_present = m_partial->present().total_bytes();
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_noted = m_hasher.position();
   m_trail = volume.trail_in_progress(m_identity, m_hasher.position());
   m_trail.follow(m_hasher);
   m_open = true;
@@ -198,6 +201,10 @@ void FileTransfer::hash(std::span<const std::byte> data) {
   m_hasher.update(data);
   m_trail.follow(m_hasher);
   m_progress.bytes_hashed += data.size();
+  if (m_hasher.position() - m_noted >= k_note_bytes) {
+    m_partial->note(m_hasher);
+    m_noted = m_hasher.position();
+  }
 }
 
 digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
@@ -226,6 +233,7 @@ void FileTransfer::reset() {
   const std::scoped_lock lock(m_mutex);
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
+  m_noted = 0;
   m_trail.clear();
   m_early.clear();
   ++m_fetch;

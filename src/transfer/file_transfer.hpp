@@ -115,6 +115,7 @@ class FileTransfer {
   digest::Hasher m_recorded;     // the checksum at the last point where the baton was passed on
   digest::Hasher m_hasher;       // moved by the holder of the baton only
   storage::DigestTrail m_trail;  // likewise
+  std::uint64_t m_noted = 0;     // likewise; where it was noted last
   std::atomic<std::uint64_t> m_fetch{0};  // how often reset() began anew
   std::atomic<bool> m_open{false};
   std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other

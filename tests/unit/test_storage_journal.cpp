@@ -105,6 +105,52 @@ TEST_CASE("what was not synced is believed only if it is there") {
   }
 }
 
+TEST_CASE("a state of the checksum that was only noted counts if all before it is there") {
+  Fixture f;
+  {
+    const auto partial = f.open();
+    f.write(*partial, {0, 10'000});
+    partial->sync(f.hashed(10'000));
+    f.write(*partial, {10'000, 10'000});
+    partial->note(f.hashed(20'000));
+    f.write(*partial, {20'000, 10'000});
+    partial->note(f.hashed(30'000));
+  }
+  const auto position = [&] { return f.open()->hasher().position(); };
+  SECTION("after a kill all of it is, also after a second one") {
+    CHECK(position() == 30'000);
+    CHECK(position() == 30'000);
+    CHECK(f.open()->hasher().digest() == f.hashed(30'000).digest());
+  }
+  SECTION("after a power loss a part of it is") {
+    f.lose({20'000, 100});
+    CHECK(position() == 20'000);
+  }
+  SECTION("or none, and only what was synced counts") {
+    f.lose({19'000, 100});
+    CHECK(position() == 10'000);
+  }
+  SECTION("a later sync makes it durable, and it is still the furthest") {
+    f.open()->sync(f.hashed(10'000));
+    f.lose({0, 30'000});
+    CHECK(position() == 30'000);
+  }
+}
+
+TEST_CASE("a content that is begun anew knows no state of the checksum over the old one") {
+  Fixture f;
+  {
+    const auto partial = f.open();
+    f.write(*partial, {0, 10'000});
+    partial->note(f.hashed(10'000));
+    partial->reset();
+    f.write(*partial, {0, 20'000});
+  }
+  const auto partial = f.open();
+  CHECK(partial->present().total_bytes() == 20'000);
+  CHECK(partial->hasher().position() == 0);
+}
+
 TEST_CASE("a journal that is cut anywhere claims only what it still proves") {
   Fixture f;
   {
@@ -113,6 +159,8 @@ TEST_CASE("a journal that is cut anywhere claims only what it still proves") {
       f.write(*partial, {at, 5'000});
       if (at % 20'000 == 0) {
         partial->sync(f.hashed(at + 5'000));
+      } else {
+        partial->note(f.hashed(at + 5'000));
       }
     }
   }
@@ -132,6 +180,10 @@ TEST_CASE("a journal that is cut anywhere claims only what it still proves") {
     REQUIRE((claimed.ranges().empty() || claimed.ranges()[0].end() <= 50'000));
     if (loaded.content->hasher) {
       REQUIRE(loaded.content->durable.contains({0, loaded.content->hasher->position()}));
+    }
+    for (const auto& hasher : loaded.content->early_hashers) {
+      REQUIRE(claimed.contains({0, hasher.position()}));
+      REQUIRE(hasher.digest() == f.hashed(hasher.position()).digest());
     }
   }
 }

@@ -134,6 +134,22 @@ TEST_CASE("Portions of a file are resumed by their shards and joined for whoever
   CHECK(volume.open_partial(f.file, true)->present().contains({0, k_size}));
 }
 
+TEST_CASE("Joined portions know how far the first one was hashed, also if nothing was synced") {
+  Fixture f;
+  {
+    const auto a = f.open(0, ByteRange{0, k_half});
+    const auto b = f.open(1, ByteRange{k_half, k_size - k_half});
+    f.write(*a, {0, 8192});
+    a->note(f.hashed(8192));
+    f.write(*b, {k_half, 4096});
+  }
+  Volume volume(f.directory.path(), f.log);
+  volume.join_portions({f.file});
+  const auto whole = volume.open_partial(f.file, true);
+  CHECK(whole->present().ranges() == std::vector<ByteRange>{{0, 8192}, {k_half, 4096}});
+  CHECK(whole->hasher().position() == 8192);
+}
+
 TEST_CASE("A shard goes on from what a run had of the whole file") {
   Fixture f;
   {

@@ -93,6 +93,40 @@ TEST_CASE("blocks that there is no memory for are read back") {
   CHECK(f.progress.bytes_read_back == f.content.size() - 2 * k_block);
 }
 
+TEST_CASE("what a killed run had hashed is not hashed again, but for the last piece") {
+  constexpr std::size_t k_large_block = std::size_t{1} << 20U;
+  constexpr std::uint64_t k_blocks = 70;
+  constexpr std::uint64_t k_size = 80 * k_large_block;
+  test::TemporaryDirectory directory;
+  test::CapturedLog log;
+  storage::Volume volume{directory.path(), log};
+  volume.prepare_state();
+  volume.prepare_directories();
+  BlockPool pool(k_large_block, 2);
+  const storage::FileIdentity identity{
+      .path = "a.bin", .size = k_size, .digest = test::digest_of("whatever")};
+  {
+    transfer::Progress progress;
+    FileTransfer file(identity, {}, pool, progress);
+    file.open(volume, true, {});
+    REQUIRE(file.begin() == Next::nothing);
+    BlockPool::Block block = pool.take();
+    std::fill(block.bytes().begin(), block.bytes().end(), std::byte{7});
+    for (std::uint64_t i = 0; i < k_blocks; ++i) {
+      REQUIRE(file.take_block(block, k_large_block, i * k_large_block) == Next::nothing);
+    }
+    REQUIRE(progress.bytes_hashed == k_blocks * k_large_block);
+  }
+  transfer::Progress progress;
+  FileTransfer file(identity, {}, pool, progress);
+  file.open(volume, true, {});
+  CHECK(file.present_bytes() == k_blocks * k_large_block);
+  REQUIRE(file.begin() == Next::catch_up);
+  std::vector<std::byte> buffer(k_large_block);
+  CHECK(file.catch_up(buffer, {}) == Next::nothing);
+  CHECK(progress.bytes_hashed == 6 * k_large_block);
+}
+
 TEST_CASE("nobody waits for ever for a checksum that stands still") {
   Fixture f(2);
   CHECK(f.take(1) == Next::nothing);

@@ -30,11 +30,13 @@ struct JournalContent {
   util::RangeSet durable;
   std::vector<JournaledBlock> unsynced;
   std::optional<digest::Hasher> hasher;  // at a position inside `durable`
+  // At positions behind that: right if all blocks before them are there.
+  std::vector<digest::Hasher> early_hashers = {};
 };
 
 // The checkpoint of one partial file: a text file that only grows, each line with its own checksum,
-// so that a torn or damaged tail costs just that tail. Format in src/README.md. append_block() is
-// thread-safe.
+// so that a torn or damaged tail costs just that tail. Format in src/README.md. append_block()
+// and append_hasher() are thread-safe.
 class Journal {
  public:
   // What the journal at `path` says, or why it cannot be used (`discarded`, a phrase for people).
@@ -51,6 +53,8 @@ class Journal {
 
   // Notes a written block; not durable.
   void append_block(const JournaledBlock& block);
+  // Notes the state of the checksum over blocks that were noted before; not durable.
+  void append_hasher(const digest::Hasher& hasher);
   // A position that covers all blocks appended so far.
   [[nodiscard]] std::uint64_t position() const;
   // Notes durably that all blocks noted before `position` are durable, and the state of the

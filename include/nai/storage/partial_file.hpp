@@ -57,7 +57,8 @@ class PartialFile {
   // What is on disk now. Thread-safe.
   [[nodiscard]] util::RangeSet present() const;
   [[nodiscard]] std::uint64_t contiguous_end(std::uint64_t offset) const;
-  // The checksum as far as the journal had it when the file was opened or reset.
+  // The checksum as far as the journal had it when the file was opened, or at nothing after
+  // reset().
   [[nodiscard]] const digest::Hasher& hasher() const { return m_hasher; }
 
   // Writes a block and notes it. Thread-safe for disjoint blocks.
@@ -66,6 +67,9 @@ class PartialFile {
   [[nodiscard]] bool is_direct() const;
   // Reads back what write() wrote; throws storage when the file ends early.
   void read(std::span<std::byte> data, std::uint64_t offset) const;
+  // Notes the checksum's state over what was written, so that a run after a kill needs not hash
+  // that again. Makes nothing durable. Thread-safe against write() and sync().
+  void note(const digest::Hasher& verified);
   // Makes everything written before the call durable and notes that, with the checksum's state.
   // Does nothing when there is nothing new. Thread-safe against write(), not against itself.
   void sync(const digest::Hasher& verified);
