@@ -3,7 +3,8 @@
 #
 # Sourced by scripts/bench: ours and the peers, each told to bring the files $files (names below
 # $base, an URL) to the directory $target. A run's time, memory and the servers' counts go to
-# $results, one line each:  scenario place client wall cpu rss_kib wire_bytes requests content_bytes
+# $results, one line each:
+#   scenario place client wall cpu rss_kib wire_bytes requests content_bytes server_cpu
 
 # measure CLIENT COMMAND...
 measure() {
@@ -18,13 +19,14 @@ measure() {
   note "$client" "$(tail -n 1 "$work/time")"
 }
 
-# note CLIENT "WALL USER SYS RSS"
+# note CLIENT "WALL USER SYS RSS" [SERVER]: without it, what the servers used since the last reset
 note() {
+  local server=${3:-$(server_seconds)}
   read -r wall user sys rss <<<"$2"
   read -r wire requests <<<"$(counters)"
   awk -v OFS='\t' -v a="$scenario" -v b="$place" -v c="$1" -v w="$wall" -v u="$user" -v s="$sys" \
-    -v r="$rss" -v wire="$wire" -v n="$requests" -v size="$size" \
-    'BEGIN { print a, b, c, w, u + s, r, wire, n, size }' >>"$results"
+    -v r="$rss" -v wire="$wire" -v n="$requests" -v size="$size" -v server="$server" \
+    'BEGIN { print a, b, c, w, u + s, r, wire, n, size, server }' >>"$results"
   printf '  %-26s %7.2f s  %5.2f core-s/GB  %6.1f MiB\n' "$1" "$wall" \
     "$(awk -v c="$user" -v s="$sys" -v size="$size" 'BEGIN { print (c + s) / size * 1e9 }')" \
     "$(awk -v r="$rss" 'BEGIN { print r / 1024 }')"

@@ -2,7 +2,8 @@
 #
 # Compares the medians of what scripts/bench measured with the limits that this program is held to:
 # what the others need in the same run, what the parts need alone, and what the best fixed number
-# of connections brings. One line for each, as Markdown.
+# of connections brings. One line for each, as Markdown. Then, how close the wall time comes to what
+# the processors allow: the parts and the server, with every core busy from start to end.
 function median(list,    n, v, i, j, t) {
   n = split(list, v, " ")
   for (i = 2; i <= n; ++i)
@@ -41,6 +42,12 @@ function processor(group,    best, parts) {
     row("core-s/GB", mine_cpu, "", 1.15 * parts, "1.15 x the parts' " sprintf("%.2f", parts))
   }
 }
+function floor_row(group,    parts, server, least) {
+  parts = median(cpu[group, "parts"]); server = median(served[group, "parts"])
+  least = (parts + server) * size[group] / 1e9 / cores
+  printf "| %s | %.2f s | %.2f s | %.2f | %.2f + %.2f |\n", group, median(wall[group, "ours"]), least,
+    median(wall[group, "ours"]) / least, parts, server
+}
 BEGIN { FS = "\t" }
 {
   group = $1 ", " $2
@@ -48,6 +55,8 @@ BEGIN { FS = "\t" }
   if (!((group, $3) in wall)) clients[group] = clients[group] " " $3
   wall[group, $3] = wall[group, $3] " " $4
   cpu[group, $3] = cpu[group, $3] " " ($9 > 0 ? $5 / $9 * 1e9 : 0)
+  served[group, $3] = served[group, $3] " " ($9 > 0 ? $10 / $9 * 1e9 : 0)
+  size[group] = $9
   requests[group, $3] = requests[group, $3] " " $8
   if ($3 ~ /^ours/ && $6 / 1024 > most_memory) most_memory = $6 / 1024
 }
@@ -77,4 +86,9 @@ END {
   }
   name = "all"
   row("peak memory", most_memory, " MiB", 128, "fixed")
+  print "\n**What " cores " cores allow whoever verifies**\n"
+  print "| scenario | ours | least possible | ratio | core-s/GB, the parts + the server |"
+  print "|---|--:|--:|--:|--:|"
+  for (g = 1; g <= count; ++g)
+    if (((groups[g], "parts") in cpu) && ((groups[g], "ours") in wall)) floor_row(groups[g])
 }

@@ -67,9 +67,19 @@ mock_requests() {
     awk '/requests_by_host/ { on = 1 } on && /"(hub|cdn)":/ { gsub(/[^0-9]/, ""); n += $0 } /}/ { on = 0 } END { print n + 0 }'
 }
 
+# Processor time that nginx and the mock have used so far, in ticks.
+server_ticks() {
+  local pid
+  for pid in "$nginx_pid" $(pgrep -P "$nginx_pid") $mock_pid; do
+    cat "/proc/$pid/stat"
+  done | awk '{ ticks += $14 + $15 } END { print ticks + 0 }'
+}
+server_seconds() { awk -v n="$(($(server_ticks) - counted_ticks))" -v hz="$(getconf CLK_TCK)" 'BEGIN { print n / hz }'; }
+
 # "BYTES REQUESTS" served since the last reset, by nginx and the mock together.
 reset_counters() {
   : >"$work/access.log"
+  counted_ticks=$(server_ticks)
   counted_bytes=$(mock_stat content_bytes_served)
   counted_requests=$(mock_requests)
 }
