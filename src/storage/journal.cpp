@@ -252,9 +252,6 @@ std::unique_ptr<Journal> Journal::create(const std::filesystem::path& path,
   for (const JournaledBlock& block : content.unsynced) {
     text += block_line(block);
   }
-  for (const digest::Hasher& hasher : content.early_hashers) {
-    text += sync_line(0, hasher);
-  }
   util::replace_file(path, text);
   util::Fd fd = util::open_file(path, O_WRONLY | O_NOFOLLOW);
   return std::unique_ptr<Journal>(new Journal(path, std::move(fd), text.size()));

@@ -137,7 +137,6 @@ bool PartialFile::restore(util::Log& log) {
     m_unsynced_bytes += block.range.length;
   }
   loaded.content->hasher = furthest(*loaded.content, m_present);
-  loaded.content->early_hashers.clear();
   refuse_unless(m_options.may_write);
   m_journal = Journal::create(m_journal_path, m_file, *loaded.content);
   if (loaded.content->hasher) {

@@ -29,13 +29,13 @@ std::map<std::string, Journals> portion_journals(const std::filesystem::path& di
   return journals;
 }
 
+// Without its early states of the checksum: there may be blocks of another journal below them, of
+// which they know nothing.
 void add(JournalContent& sum, JournalContent part) {
   for (const auto& range : part.durable.ranges()) {
     sum.durable.add(range);
   }
   sum.unsynced.insert(sum.unsynced.end(), part.unsynced.begin(), part.unsynced.end());
-  sum.early_hashers.insert(sum.early_hashers.end(), part.early_hashers.begin(),
-                           part.early_hashers.end());
   if (part.hasher && (!sum.hasher || sum.hasher->position() < part.hasher->position())) {
     sum.hasher = std::move(part.hasher);
   }

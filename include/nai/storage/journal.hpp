@@ -30,7 +30,8 @@ struct JournalContent {
   util::RangeSet durable;
   std::vector<JournaledBlock> unsynced;
   std::optional<digest::Hasher> hasher;  // at a position inside `durable`
-  // At positions behind that: right if all blocks before them are there.
+  // At positions behind that: right if all blocks before them, as this journal noted them, are
+  // there. create() leaves them out.
   std::vector<digest::Hasher> early_hashers = {};
 };
 
