@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
+#include <iomanip>
 #include <span>
+#include <sstream>
 #include <string>
 
 #include <nai/digest/hasher.hpp>
@@ -52,6 +54,57 @@ TEST_CASE("a saved checksum goes on in another process as if nothing had happene
       REQUIRE(second->digest() == whole.digest());
     }
   }
+}
+
+TEST_CASE("two checksums at a time are the same as one after the other") {
+  const std::string content = pattern(5000);
+  for (const std::size_t cut : {0U, 1U, 63U, 64U, 65U, 127U, 1000U}) {
+    for (const std::size_t length : {0U, 1U, 63U, 64U, 65U, 128U, 3000U}) {
+      for (const Algorithm other : {Algorithm::sha256, Algorithm::git_blob_sha1}) {
+        INFO(cut << " " << length << " " << name(other));
+        Hasher first(Algorithm::sha256, content.size());
+        Hasher second(other, content.size());
+        first.update(bytes(content).first(100));
+        second.update(bytes(content).first(cut));
+        Hasher expected_first = first;
+        Hasher expected_second = second;
+        for (int i = 0; i < 2; ++i) {
+          Hasher::update_pair(first, bytes(content).first(2000), second,
+                              bytes(content).subspan(cut, length));
+          expected_first.update(bytes(content).first(2000));
+          expected_second.update(bytes(content).subspan(cut, length));
+        }
+        REQUIRE(first.position() == expected_first.position());
+        REQUIRE(second.position() == expected_second.position());
+        // The states too, with what a next run would continue from.
+        REQUIRE(first.save() == expected_first.save());
+        REQUIRE(second.save() == expected_second.save());
+        REQUIRE(first.digest() == expected_first.digest());
+        REQUIRE(second.digest() == expected_second.digest());
+      }
+    }
+  }
+}
+
+TEST_CASE("two checksums at a time count beyond what fits into 32 bits") {
+  constexpr std::uint64_t k_size = std::uint64_t{3} << 30U;
+  // Just below, and a state as any other.
+  const std::string text = "sha256;" + std::to_string(k_size) + ";" +
+                           std::to_string((std::uint64_t{1} << 29U) - 128) + ";" +
+                           std::string(64, '5') + ";";
+  std::ostringstream saved;
+  saved << text << ";" << std::hex << std::setw(16) << std::setfill('0')
+        << block_checksum(bytes(text));
+  const auto begun = Hasher::restore(Algorithm::sha256, k_size, saved.str());
+  REQUIRE(begun);
+  const std::string content = pattern(1000);
+  Hasher first = *begun;
+  Hasher second = *begun;
+  Hasher expected = *begun;
+  Hasher::update_pair(first, bytes(content), second, bytes(content));
+  expected.update(bytes(content));
+  CHECK(first.digest() == expected.digest());
+  CHECK(second.digest() == expected.digest());
 }
 
 TEST_CASE("a damaged or foreign state is refused") {

@@ -26,6 +26,12 @@ class Hasher {
   Hasher& operator=(Hasher&&) noexcept;
 
   void update(std::span<const std::byte> data);
+  // The same as updating both, in less time where pairs_pay().
+  static void update_pair(Hasher& first, std::span<const std::byte> first_data, Hasher& second,
+                          std::span<const std::byte> second_data);
+  // Whether this processor goes through two SHA-256 at a time clearly faster than through one after
+  // the other. Measured when it is asked first, within a millisecond.
+  [[nodiscard]] static bool pairs_pay();
   // Bytes of content seen so far.
   [[nodiscard]] std::uint64_t position() const;
   // The digest of what was seen; the hasher itself goes on unchanged.
