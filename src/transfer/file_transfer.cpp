@@ -22,12 +22,13 @@ constexpr std::chrono::milliseconds k_look_again{10};
 }  // namespace
 
 FileTransfer::FileTransfer(storage::FileIdentity identity, std::optional<util::ByteRange> portion,
-                           BlockPool& pool, Progress& progress)
+                           BlockPool& pool, Progress& progress, std::function<bool()> in_pairs)
     : m_identity(std::move(identity)),
       m_is_portion(portion.has_value()),
       m_wanted(portion.value_or(util::ByteRange{0, m_identity.size})),
       m_hash_end(m_wanted.offset == 0 ? m_wanted.end() : 0),
       m_pool(pool),
+      m_in_pairs(std::move(in_pairs)),
       m_progress(progress),
       m_shown(progress.files.add(m_identity.path, m_wanted.length)),
       m_recorded(m_identity.digest.algorithm(), m_identity.size),
@@ -74,6 +75,7 @@ bool FileTransfer::try_take(std::uint64_t offset) {
 FileTransfer::Next FileTransfer::settle() {
   const std::scoped_lock lock(m_mutex);
   m_recorded = m_hasher;
+  m_moved.notify_all();
   const std::uint64_t position = m_hasher.position();
   if (position == m_hash_end && m_partial->contiguous_end(m_wanted.offset) >= m_wanted.end()) {
     return Next::complete;
@@ -81,10 +83,9 @@ FileTransfer::Next FileTransfer::settle() {
   // Blocks are on disk before their writers look for the baton, so whatever is missed here is seen
   // by its writer.
   if (position < m_hash_end && m_partial->contiguous_end(position) > position) {
-    return Next::catch_up;
+    return is_ready() ? Next::ready : Next::catch_up;
   }
   m_baton_taken = false;
-  m_moved.notify_all();
   return Next::nothing;
 }
 
@@ -102,8 +103,25 @@ FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t
     keep(block, length, offset, fetch);
     return Next::nothing;
   }
+  if (m_in_pairs && m_in_pairs() && put_aside(block, length, offset)) {
+    return Next::ready;
+  }
   hash(data);
   return settle();
+}
+
+bool FileTransfer::put_aside(BlockPool::Block& block, std::size_t length, std::uint64_t offset) {
+  BlockPool::Block spare = m_pool.try_take();
+  if (!spare) {
+    return false;
+  }
+  const std::scoped_lock lock(m_mutex);
+  m_early.insert_or_assign(offset, EarlyBlock{std::exchange(block, std::move(spare)), length});
+  return true;
+}
+
+bool FileTransfer::is_ready() const {
+  return m_in_pairs && m_in_pairs() && m_early.contains(m_hasher.position());
 }
 
 void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset,
@@ -144,12 +162,6 @@ BlockPool::Block FileTransfer::take_spare(std::uint64_t offset) {
   }
 }
 
-void FileTransfer::record() {
-  const std::scoped_lock lock(m_mutex);
-  m_recorded = m_hasher;
-  m_moved.notify_all();
-}
-
 FileTransfer::EarlyBlock FileTransfer::take_early(std::uint64_t offset) {
   const std::scoped_lock lock(m_mutex);
   m_early.erase(m_early.begin(), m_early.lower_bound(offset));
@@ -169,15 +181,13 @@ FileTransfer::Next FileTransfer::catch_up(std::span<std::byte> buffer,
   while (!stop.stop_requested()) {
     const std::uint64_t position = m_hasher.position();
     const std::uint64_t end = m_partial->contiguous_end(position);
-    if (end == position) {
-      const Next next = settle();
-      if (next != Next::catch_up) {
-        return next;
-      }
-      continue;
+    if (end > position) {
+      hash_next(end, buffer);
     }
-    hash_next(end, buffer);
-    record();
+    const Next next = settle();
+    if (next != Next::catch_up) {
+      return next;
+    }
   }
   const std::scoped_lock lock(m_mutex);
   m_stands_at = m_recorded.position();
@@ -197,10 +207,31 @@ void FileTransfer::hash_next(std::uint64_t end, std::span<std::byte> buffer) {
   hash(piece);
 }
 
+FileTransfer::Next FileTransfer::hash_ready() {
+  const EarlyBlock early = take_early(m_hasher.position());
+  hash(early.block.bytes().first(early.length));
+  return settle();
+}
+
+std::pair<FileTransfer::Next, FileTransfer::Next> FileTransfer::hash_ready(FileTransfer& first,
+                                                                           FileTransfer& second) {
+  const EarlyBlock one = first.take_early(first.m_hasher.position());
+  const EarlyBlock other = second.take_early(second.m_hasher.position());
+  digest::Hasher::update_pair(first.m_hasher, one.block.bytes().first(one.length), second.m_hasher,
+                              other.block.bytes().first(other.length));
+  first.follow(one.length);
+  second.follow(other.length);
+  return {first.settle(), second.settle()};
+}
+
 void FileTransfer::hash(std::span<const std::byte> data) {
   m_hasher.update(data);
+  follow(data.size());
+}
+
+void FileTransfer::follow(std::size_t bytes) {
   m_trail.follow(m_hasher);
-  m_progress.bytes_hashed += data.size();
+  m_progress.bytes_hashed += bytes;
   if (m_hasher.position() - m_noted >= k_note_bytes) {
     m_partial->note(m_hasher);
     m_noted = m_hasher.position();

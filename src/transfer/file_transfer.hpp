@@ -5,12 +5,14 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include <nai/digest/hasher.hpp>
@@ -34,13 +36,15 @@ class FileTransfer {
   enum class Next {
     nothing,   // somebody else has the baton, or the next bytes are not there yet
     catch_up,  // it now holds the baton: call catch_up(), on a verifier
+    ready,     // it holds the baton, and the next bytes are in memory: call hash_ready()
     complete,  // it holds the baton for good, and all bytes are hashed: compare digest(). Of a
                // portion: all bytes are there, and hashed if it begins the file
   };
 
-  // `portion`: what of the file is to be fetched; without it, all.
+  // `portion`: what of the file is to be fetched; without it, all. `in_pairs` tells whether there
+  // is another file to hash this one together with; without it, there never is. Thread-safe.
   FileTransfer(storage::FileIdentity identity, std::optional<util::ByteRange> portion,
-               BlockPool& pool, Progress& progress);
+               BlockPool& pool, Progress& progress, std::function<bool()> in_pairs = {});
 
   [[nodiscard]] const storage::FileIdentity& identity() const { return m_identity; }
   [[nodiscard]] bool is_portion() const { return m_is_portion; }
@@ -58,12 +62,17 @@ class FileTransfer {
   [[nodiscard]] Next begin();
 
   // Writes the first `length` bytes of a block to disk, and hashes them if they begin where the
-  // checksum stands. Else it may keep the block and put another one of the pool in its place, and
-  // blocks while the checksum is close behind but has no memory for more. Thread-safe.
+  // checksum stands. Else, or to hash it in a pair, it may keep the block and put another one of
+  // the pool in its place, and blocks while the checksum is close behind but has no memory for
+  // more. Thread-safe.
   [[nodiscard]] Next take_block(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
-  // Hashes all that is there, from memory or read back into `buffer` piece by piece. Returns
-  // nothing or complete; nothing also when `stop` is requested, and the baton stays taken then.
+  // Hashes all that is there, from memory or read back into `buffer` piece by piece, up to what is
+  // ready for a pair. Also returns nothing when `stop` is requested; the baton stays taken then.
   [[nodiscard]] Next catch_up(std::span<std::byte> buffer, const std::stop_token& stop);
+
+  // Hashes the next block of this file, from memory; of two files, both at a time.
+  [[nodiscard]] Next hash_ready();
+  [[nodiscard]] static std::pair<Next, Next> hash_ready(FileTransfer& first, FileTransfer& second);
 
   // Of everything hashed so far.
   [[nodiscard]] digest::Digest digest() const;
@@ -83,12 +92,16 @@ class FileTransfer {
   // Gives the baton back, unless there is more to do with it.
   [[nodiscard]] Next settle();
   void hash(std::span<const std::byte> data);
+  // After `bytes` more were hashed.
+  void follow(std::size_t bytes);
+  // Puts a block where the checksum stands aside, for a pair; false if there is no memory for it.
+  [[nodiscard]] bool put_aside(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
+  // Whether the next bytes are in memory and to be hashed in a pair. With m_mutex held.
+  [[nodiscard]] bool is_ready() const;
   // Not a block of an earlier `fetch`, whose content was refused.
   void keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset, std::uint64_t fetch);
   // A block to put in the place of one that comes too early; empty if it is not to be kept.
   [[nodiscard]] BlockPool::Block take_spare(std::uint64_t offset);
-  // For the holder of the baton, after each step.
-  void record();
   // Hashes a step of what is there up to `end`.
   void hash_next(std::uint64_t end, std::span<std::byte> buffer);
   // A block that came too early.
@@ -105,6 +118,7 @@ class FileTransfer {
   const util::ByteRange m_wanted;
   const std::uint64_t m_hash_end;  // where the checksum stops; 0: it never starts
   BlockPool& m_pool;
+  std::function<bool()> m_in_pairs;
   Progress& m_progress;
   std::shared_ptr<FileProgress> m_shown;
   mutable std::mutex m_mutex;  // guards the members below

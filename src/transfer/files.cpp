@@ -2,6 +2,7 @@
 #include "files.hpp"
 
 #include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -25,6 +26,9 @@ std::optional<util::ByteRange> portion_of(const source::Artifact& artifact,
   const auto portion = portions.find(artifact.path);
   return portion == portions.end() ? std::nullopt : std::optional(portion->second);
 }
+
+// Complete files that wait to be published.
+constexpr std::size_t k_most_waiting = 16;
 
 // The bytes of it that this run is about.
 std::uint64_t wanted_bytes(const source::Artifact& artifact, const Portions& portions) {
@@ -66,6 +70,12 @@ Files::Files(const source::Manifest& manifest, const Options& options,
       m_progress(context.progress),
       m_scheduler(scheduler),
       m_blocks(blocks),
+      m_pairs_pay(options.hash_in_pairs ? *options.hash_in_pairs : digest::Hasher::pairs_pay()),
+      m_publisher(options.verifiers),
+      m_pairs(m_pairs_pay ? options.verifiers : 0,
+              [this](const auto& first, const auto& second) {
+                m_scheduler.guarded([&] { hash(first, second); });
+              }),
       m_verifier(options.verifiers) {}
 
 void Files::begin(const std::vector<PendingFile>& pending) {
@@ -128,8 +138,11 @@ void Files::adopt_or_fetch(const PendingFile& pending, const Reading& reading) {
 FilePtr Files::open(std::size_t index) {
   const source::Artifact& artifact = m_manifest.artifacts[index];
   FilePtr file = m_active.get(index, [&] {
+    const bool in_pairs = hashed_in_pairs(artifact);
+    m_open_for_pairs += in_pairs ? 1U : 0U;
     return std::make_shared<FileTransfer>(
-        identity_of(artifact), portion_of(artifact, m_context.portions), m_blocks, m_progress);
+        identity_of(artifact), portion_of(artifact, m_context.portions), m_blocks, m_progress,
+        in_pairs ? [this] { return m_open_for_pairs > 1; } : std::function<bool()>());
   });
   file->open(m_context.volume, journaled(artifact), m_scheduler.stop_token());
   return file;
@@ -150,19 +163,43 @@ void Files::resume(std::size_t index) {
 
 void Files::advance(std::size_t index, const FilePtr& file, FileTransfer::Next next) {
   if (next == FileTransfer::Next::complete) {
-    complete(index, file);
+    complete_soon(index, file);
   } else if (next == FileTransfer::Next::catch_up) {
     m_verifier.post([this, index, file](std::span<std::byte> buffer, const std::stop_token&) {
       m_scheduler.guarded(
           [&] { advance(index, file, file->catch_up(buffer, m_scheduler.stop_token())); });
     });
+  } else if (next == FileTransfer::Next::ready) {
+    m_pairs.add({index, file});
   }
+}
+
+// A large file takes its time to become durable, in which others can be received and hashed. Each
+// that waits for it holds descriptors.
+void Files::complete_soon(std::size_t index, const FilePtr& file) {
+  const auto work = [this, index, file](std::span<std::byte>, const std::stop_token&) {
+    m_scheduler.guarded([&] { complete(index, file); });
+  };
+  if (!journaled(m_manifest.artifacts[index]) || !m_publisher.try_post(work, k_most_waiting)) {
+    complete(index, file);
+  }
+}
+
+void Files::hash(const PairedHashing::File& first,
+                 const std::optional<PairedHashing::File>& second) {
+  if (!second) {
+    advance(first.index, first.transfer, first.transfer->hash_ready());
+    return;
+  }
+  const auto next = FileTransfer::hash_ready(*first.transfer, *second->transfer);
+  advance(first.index, first.transfer, next.first);
+  advance(second->index, second->transfer, next.second);
 }
 
 void Files::complete(std::size_t index, const FilePtr& file) {
   if (file->is_portion()) {
     file->seal();
-    m_active.remove(index);
+    close(index);
     finished(index);
     return;
   }
@@ -171,8 +208,13 @@ void Files::complete(std::size_t index, const FilePtr& file) {
     return;
   }
   file->publish(m_context.volume);
-  m_active.remove(index);
+  close(index);
   finished(index);
+}
+
+void Files::close(std::size_t index) {
+  m_active.remove(index);
+  m_open_for_pairs -= hashed_in_pairs(m_manifest.artifacts[index]) ? 1U : 0U;
 }
 
 void Files::finished(std::size_t index) {
@@ -215,6 +257,11 @@ void Files::fetch_again(std::size_t index, const FilePtr& file) {
 bool Files::journaled(const source::Artifact& artifact) const {
   return artifact.size > m_options.min_chunk_bytes ||
          portion_of(artifact, m_context.portions).has_value();
+}
+
+bool Files::hashed_in_pairs(const source::Artifact& artifact) const {
+  return m_pairs_pay && journaled(artifact) &&
+         artifact.digest.algorithm() == digest::Algorithm::sha256;
 }
 
 void Files::sync() {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -15,8 +17,9 @@
 #include "block_pool.hpp"
 #include "file_transfer.hpp"
 #include "in_place.hpp"
+#include "paired_hashing.hpp"
 #include "scheduler.hpp"
-#include "verifier.hpp"
+#include "volume_threads.hpp"
 
 namespace nai::transfer {
 
@@ -39,6 +42,9 @@ class Files {
  public:
   Files(const source::Manifest& manifest, const Options& options, const DownloadContext& context,
         Scheduler& scheduler, BlockPool& blocks);
+  ~Files() { m_pairs.stop(); }  // while the verifier is there, which they hand work to
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
 
   // Hands what is missing of each file to the scheduler. Reads no content: that is for verifiers.
   void begin(const std::vector<PendingFile>& pending);
@@ -56,10 +62,14 @@ class Files {
   [[nodiscard]] bool adopt(const PendingFile& pending, const Reading& reading);
   void adopt_or_fetch(const PendingFile& pending, const Reading& reading);
   void resume(std::size_t index);
+  void hash(const PairedHashing::File& first, const std::optional<PairedHashing::File>& second);
+  void complete_soon(std::size_t index, const FilePtr& file);
   void complete(std::size_t index, const FilePtr& file);
+  void close(std::size_t index);
   void fetch_again(std::size_t index, const FilePtr& file);
   void finished(std::size_t index);
   [[nodiscard]] bool journaled(const source::Artifact& artifact) const;
+  [[nodiscard]] bool hashed_in_pairs(const source::Artifact& artifact) const;
 
   const source::Manifest& m_manifest;
   const Options& m_options;
@@ -70,7 +80,11 @@ class Files {
   ActiveFiles m_active;
   std::mutex m_mutex;
   std::set<std::size_t> m_fetched_again;  // guarded by m_mutex
-  Verifier m_verifier;                    // last: its threads use everything above
+  const bool m_pairs_pay;
+  std::atomic<std::size_t> m_open_for_pairs{0};  // files that are open and may be one of a pair
+  VolumeThreads m_publisher;
+  PairedHashing m_pairs;
+  VolumeThreads m_verifier;  // last: its threads use everything above
 };
 
 }  // namespace nai::transfer

@@ -15,19 +15,20 @@
 
 namespace nai::transfer {
 
-// Threads that read the volume: what could not be hashed while it was in memory, and files found in
-// place.
-class Verifier {
+// Threads for what waits for the volume: reading back, and making durable.
+class VolumeThreads {
  public:
   // Gets a buffer to read into, and a token that says when to give up. Must not throw.
   using Work = std::function<void(std::span<std::byte> buffer, const std::stop_token& stop)>;
 
-  explicit Verifier(std::size_t threads);
-  ~Verifier();  // work not begun is dropped
-  Verifier(const Verifier&) = delete;
-  Verifier& operator=(const Verifier&) = delete;
+  explicit VolumeThreads(std::size_t threads);
+  ~VolumeThreads();  // work not begun is dropped
+  VolumeThreads(const VolumeThreads&) = delete;
+  VolumeThreads& operator=(const VolumeThreads&) = delete;
 
   void post(Work work);
+  // False, and nothing is posted, when as many as `most_waiting` wait already.
+  [[nodiscard]] bool try_post(Work work, std::size_t most_waiting);
 
  private:
   void run(const std::stop_token& stop);

@@ -7,6 +7,7 @@
 //        bench-parts write FILE BYTES            from one warm block: preallocated, O_DIRECT; on
 //                                                tmpfs, where both only cost, neither
 //        bench-parts hash BYTES                  SHA-256 of one warm block again and again
+//        bench-parts hash-pairs BYTES            the same for two files together, where that pays
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/resource.h>
@@ -103,6 +104,20 @@ void hash(std::uint64_t size) {
   static_cast<void>(hasher.digest());
 }
 
+void hash_pairs(std::uint64_t size) {
+  if (!digest::Hasher::pairs_pay()) {
+    hash(size);
+    return;
+  }
+  digest::Hasher first(digest::Algorithm::sha256, size);
+  digest::Hasher second(digest::Algorithm::sha256, size);
+  const std::vector<std::byte> one(k_block_bytes);
+  const std::vector<std::byte> other(k_block_bytes);
+  for (std::uint64_t at = 0; at < size; at += 2 * k_block_bytes) {
+    digest::Hasher::update_pair(first, one, second, other);
+  }
+}
+
 void run(const std::vector<std::string>& arguments) {
   const std::string part = arguments.at(0);
   if (part == "receive") {
@@ -111,8 +126,10 @@ void run(const std::vector<std::string>& arguments) {
     write(arguments.at(1), std::stoull(arguments.at(2)));
   } else if (part == "hash") {
     hash(std::stoull(arguments.at(1)));
+  } else if (part == "hash-pairs") {
+    hash_pairs(std::stoull(arguments.at(1)));
   } else {
-    throw std::invalid_argument("receive, write or hash");
+    throw std::invalid_argument("receive, write, hash or hash-pairs");
   }
 }
 

@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/content_file.hpp"
@@ -35,7 +37,10 @@ constexpr std::size_t k_block = 4096;
 
 // One file of three and a half blocks, written block by block in an order of the test's choice.
 struct Fixture {
-  explicit Fixture(std::size_t spare_blocks) : pool(k_block, spare_blocks) {
+  explicit Fixture(std::size_t spare_blocks, std::function<bool()> in_pairs = {})
+      : pool(k_block, spare_blocks),
+        file({.path = "a.bin", .size = content.size(), .digest = test::digest_of(content)}, {},
+             pool, progress, std::move(in_pairs)) {
     volume.prepare_state();
     volume.prepare_directories();
     file.open(volume, true, {});
@@ -62,10 +67,7 @@ struct Fixture {
   transfer::Progress progress;
   BlockPool pool;
   BlockPool::Block block = pool.take();
-  FileTransfer file{{.path = "a.bin", .size = content.size(), .digest = test::digest_of(content)},
-                    {},
-                    pool,
-                    progress};
+  FileTransfer file;
 };
 
 }  // namespace
@@ -91,6 +93,59 @@ TEST_CASE("blocks that there is no memory for are read back") {
   REQUIRE(f.catch_up() == Next::complete);
   CHECK(f.file.digest() == test::digest_of(f.content));
   CHECK(f.progress.bytes_read_back == f.content.size() - 2 * k_block);
+}
+
+TEST_CASE("two files whose next blocks are in memory are hashed together") {
+  const auto in_pairs = [] { return true; };
+  Fixture a(8, in_pairs);
+  Fixture b(8, in_pairs);
+  CHECK(a.take(1) == Next::nothing);
+  REQUIRE(a.take(0) == Next::ready);
+  CHECK(a.take(2) == Next::nothing);
+  REQUIRE(b.take(0) == Next::ready);
+  CHECK(a.progress.bytes_hashed == 0);
+  // What came early is ready next.
+  CHECK(FileTransfer::hash_ready(a.file, b.file) == std::pair(Next::ready, Next::nothing));
+  CHECK(a.progress.bytes_hashed == k_block);
+  CHECK(b.progress.bytes_hashed == k_block);
+  REQUIRE(a.file.hash_ready() == Next::ready);
+  REQUIRE(b.take(1) == Next::ready);
+  CHECK(b.take(2) == Next::nothing);
+  CHECK(b.take(3) == Next::nothing);
+  CHECK(FileTransfer::hash_ready(a.file, b.file) == std::pair(Next::nothing, Next::ready));
+  REQUIRE(a.take(3) == Next::ready);
+  CHECK(FileTransfer::hash_ready(b.file, a.file) == std::pair(Next::ready, Next::complete));
+  REQUIRE(b.file.hash_ready() == Next::complete);
+  CHECK(a.file.digest() == test::digest_of(a.content));
+  CHECK(b.file.digest() == test::digest_of(b.content));
+  CHECK(a.progress.bytes_read_back + b.progress.bytes_read_back == 0);
+}
+
+TEST_CASE("a block that cannot wait for a pair is hashed at once") {
+  bool others = true;
+  Fixture f(1, [&] { return others; });  // the block being filled, and no other
+  CHECK(f.take(0) == Next::nothing);
+  CHECK(f.progress.bytes_hashed == k_block);
+  Fixture roomy(8, [&] { return others; });
+  others = false;
+  CHECK(roomy.take(0) == Next::nothing);
+  CHECK(roomy.progress.bytes_hashed == k_block);
+}
+
+TEST_CASE("a verifier leaves to pairs what is in memory") {
+  bool others = false;
+  Fixture f(2, [&] { return others; });
+  CHECK(f.take(2) == Next::nothing);
+  CHECK(f.take(1) == Next::nothing);  // there is no memory for it
+  REQUIRE(f.take(0) == Next::catch_up);
+  others = true;
+  REQUIRE(f.catch_up() == Next::ready);
+  CHECK(f.progress.bytes_hashed == 2 * k_block);
+  CHECK(f.progress.bytes_read_back == k_block);
+  REQUIRE(f.file.hash_ready() == Next::nothing);
+  REQUIRE(f.take(3) == Next::ready);
+  REQUIRE(f.file.hash_ready() == Next::complete);
+  CHECK(f.file.digest() == test::digest_of(f.content));
 }
 
 TEST_CASE("what a killed run had hashed is not hashed again, but for the last piece") {

@@ -40,6 +40,8 @@ struct Options {
   std::uint64_t sync_bytes = std::uint64_t{4} << 30U;
   // Threads that read back what could not be hashed from memory.
   std::size_t verifiers = 2;
+  // Whether the checksums of two files are computed at a time. Empty: where that is faster.
+  std::optional<bool> hash_in_pairs = {};
   http::RetryPolicy retry = {};
 };
 
