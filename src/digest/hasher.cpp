@@ -99,17 +99,22 @@ void set_words(SHA_CTX& state, std::span<const SHA_LONG> values) {
   state.h4 = values[4];
 }
 
-// False when the parts do not fit together. Both SHA states count the bits seen in two words and
-// hold the unprocessed tail of less than one block in `data`.
+// Both SHA states count the bits seen in two words.
+template <typename Sha>
+void set_bits(Sha& state, std::uint64_t bits) {
+  state.Nl = static_cast<SHA_LONG>(bits & 0xFFFFFFFFU);
+  state.Nh = static_cast<SHA_LONG>(bits >> 32U);
+}
+
+// False when the parts do not fit together. Both SHA states hold the unprocessed tail of less than
+// one block in `data`.
 template <typename Sha>
 bool set(Sha& state, const Saved& saved) {
   if (saved.words.size() != words(state).size() || saved.tail.size() != saved.total % k_block) {
     return false;
   }
   set_words(state, saved.words);
-  const std::uint64_t bits = saved.total * 8;
-  state.Nl = static_cast<SHA_LONG>(bits & 0xFFFFFFFFU);
-  state.Nh = static_cast<SHA_LONG>(bits >> 32U);
+  set_bits(state, saved.total * 8);
   state.num = static_cast<unsigned>(saved.tail.size());
   std::copy(saved.tail.begin(), saved.tail.end(), reinterpret_cast<std::byte*>(state.data));
   return true;
@@ -135,10 +140,8 @@ void fill_block(SHA256_CTX& state, std::span<const std::byte>& data) {
 }
 
 void count_blocks(SHA256_CTX& state, std::span<const std::byte>& data, std::size_t blocks) {
-  const std::uint64_t bits =
-      ((std::uint64_t{state.Nh} << 32U) | state.Nl) + std::uint64_t{blocks} * k_block * 8;
-  state.Nl = static_cast<SHA_LONG>(bits & 0xFFFFFFFFU);
-  state.Nh = static_cast<SHA_LONG>(bits >> 32U);
+  const std::uint64_t before = (std::uint64_t{state.Nh} << 32U) | state.Nl;
+  set_bits(state, before + std::uint64_t{blocks} * k_block * 8);
   data = data.subspan(blocks * k_block);
 }
 

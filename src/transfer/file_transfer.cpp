@@ -103,7 +103,7 @@ FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t
     keep(block, length, offset, fetch);
     return Next::nothing;
   }
-  if (m_in_pairs && m_in_pairs() && put_aside(block, length, offset)) {
+  if (m_in_pairs() && put_aside(block, length, offset)) {
     return Next::ready;
   }
   hash(data);
@@ -121,7 +121,7 @@ bool FileTransfer::put_aside(BlockPool::Block& block, std::size_t length, std::u
 }
 
 bool FileTransfer::is_ready() const {
-  return m_in_pairs && m_in_pairs() && m_early.contains(m_hasher.position());
+  return m_in_pairs() && m_early.contains(m_hasher.position());
 }
 
 void FileTransfer::keep(BlockPool::Block& block, std::size_t length, std::uint64_t offset,

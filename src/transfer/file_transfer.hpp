@@ -42,9 +42,10 @@ class FileTransfer {
   };
 
   // `portion`: what of the file is to be fetched; without it, all. `in_pairs` tells whether there
-  // is another file to hash this one together with; without it, there never is. Thread-safe.
-  FileTransfer(storage::FileIdentity identity, std::optional<util::ByteRange> portion,
-               BlockPool& pool, Progress& progress, std::function<bool()> in_pairs = {});
+  // is another file to hash this one together with, and is thread-safe; by default there never is.
+  FileTransfer(
+      storage::FileIdentity identity, std::optional<util::ByteRange> portion, BlockPool& pool,
+      Progress& progress, std::function<bool()> in_pairs = [] { return false; });
 
   [[nodiscard]] const storage::FileIdentity& identity() const { return m_identity; }
   [[nodiscard]] bool is_portion() const { return m_is_portion; }
@@ -67,7 +68,8 @@ class FileTransfer {
   // more. Thread-safe.
   [[nodiscard]] Next take_block(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
   // Hashes all that is there, from memory or read back into `buffer` piece by piece, up to what is
-  // ready for a pair. Also returns nothing when `stop` is requested; the baton stays taken then.
+  // ready for a pair. Returns nothing, ready or complete; nothing also when `stop` is requested,
+  // and the baton stays taken then.
   [[nodiscard]] Next catch_up(std::span<std::byte> buffer, const std::stop_token& stop);
 
   // Hashes the next block of this file, from memory; of two files, both at a time.

@@ -142,7 +142,7 @@ FilePtr Files::open(std::size_t index) {
     m_open_for_pairs += in_pairs ? 1U : 0U;
     return std::make_shared<FileTransfer>(
         identity_of(artifact), portion_of(artifact, m_context.portions), m_blocks, m_progress,
-        in_pairs ? [this] { return m_open_for_pairs > 1; } : std::function<bool()>());
+        [this, in_pairs] { return in_pairs && m_open_for_pairs > 1; });
   });
   file->open(m_context.volume, journaled(artifact), m_scheduler.stop_token());
   return file;

@@ -5,7 +5,13 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "support/captured_log.hpp"
 #include "support/fake_source.hpp"
@@ -15,6 +21,7 @@
 #include <nai/util/error.hpp>
 
 using namespace nai;
+using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using nai::test::content_of;
 using nai::test::FakeSource;
@@ -41,14 +48,15 @@ struct Fixture {
   std::unique_ptr<transfer::Progress> progress;
   std::unique_ptr<storage::Volume> volume;
 
-  void download() {
+  void download() { download(log); }
+  void download(util::Log& told) {
     source.fetches.clear();
     progress = std::make_unique<transfer::Progress>();
     volume = std::make_unique<storage::Volume>(directory.path(), log);
     volume->prepare_state();
     volume->prepare_directories();
     volume->begin_changes();
-    transfer::download(source.manifest, options, {source, *volume, *progress, clock, log},
+    transfer::download(source.manifest, options, {source, *volume, *progress, clock, told},
                        stop.get_token());
   }
 
@@ -265,6 +273,42 @@ TEST_CASE("wrong bytes are fetched once more, then refused, and never published"
     f.download();
     CHECK(f.published("bad.bin") == content_of(200'000, 2));
   }
+}
+
+TEST_CASE("a file that is being published holds up no connection") {
+  // Stands still while it is told that a file is published, until something was asked for.
+  class StandingLog final : public util::Log {
+   public:
+    explicit StandingLog(std::shared_future<void> asked) : m_asked(std::move(asked)) {}
+    void write(util::Level, std::string_view event, std::string_view,
+               const util::Fields&) override {
+      if (event == "file_published") {
+        went_on = went_on && m_asked.wait_for(10s) == std::future_status::ready;
+      }
+    }
+    [[nodiscard]] bool enabled(util::Level) const override { return true; }
+    void hide(std::string) override {}
+    std::atomic<bool> went_on{true};
+
+   private:
+    std::shared_future<void> m_asked;
+  };
+  Fixture f;
+  f.options.connections = 1;
+  f.source.add("a.bin", content_of(100'000, 1));
+  f.source.add("b.bin", content_of(100'000, 2));
+  std::promise<void> asked;
+  std::set<std::string> paths;
+  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
+    if (paths.insert(fetch.path).second && paths.size() == 2) {
+      asked.set_value();
+    }
+    return {};
+  };
+  StandingLog log(asked.get_future().share());
+  f.download(log);
+  CHECK(log.went_on);
+  CHECK(f.published("b.bin") == content_of(100'000, 2));
 }
 
 TEST_CASE("a second run on a complete volume asks for nothing") {

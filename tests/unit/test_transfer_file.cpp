@@ -37,7 +37,8 @@ constexpr std::size_t k_block = 4096;
 
 // One file of three and a half blocks, written block by block in an order of the test's choice.
 struct Fixture {
-  explicit Fixture(std::size_t spare_blocks, std::function<bool()> in_pairs = {})
+  explicit Fixture(
+      std::size_t spare_blocks, std::function<bool()> in_pairs = [] { return false; })
       : pool(k_block, spare_blocks),
         file({.path = "a.bin", .size = content.size(), .digest = test::digest_of(content)}, {},
              pool, progress, std::move(in_pairs)) {

@@ -38,7 +38,8 @@ struct Options {
   // much of it.
   std::chrono::milliseconds sync_interval{5'000};
   std::uint64_t sync_bytes = std::uint64_t{4} << 30U;
-  // Threads that read back what could not be hashed from memory.
+  // Threads that read back what could not be hashed from memory; as many bring files together to
+  // hash them in pairs, and as many publish.
   std::size_t verifiers = 2;
   // Whether the checksums of two files are computed at a time. Empty: where that is faster.
   std::optional<bool> hash_in_pairs = {};
