@@ -45,6 +45,11 @@ BlockPool::Block BlockPool::try_take() {
   return m_in_use < m_spare_limit ? take_locked() : Block();
 }
 
+bool BlockPool::is_scarce() const {
+  const std::scoped_lock lock(m_mutex);
+  return m_in_use > m_spare_limit / 2;
+}
+
 BlockPool::Block BlockPool::take_locked() {
   if (m_idle.empty()) {
     m_memory.emplace_back(static_cast<std::byte*>(::operator new(m_block_bytes, k_alignment)));

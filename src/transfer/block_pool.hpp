@@ -46,6 +46,8 @@ class BlockPool {
   [[nodiscard]] Block take();
   // An empty block when too many are in use.
   [[nodiscard]] Block try_take();
+  // Whether more than half of those that try_take() gives are in use.
+  [[nodiscard]] bool is_scarce() const;
 
  private:
   struct Free {
@@ -57,7 +59,7 @@ class BlockPool {
 
   std::size_t m_block_bytes;
   std::size_t m_spare_limit;
-  std::mutex m_mutex;
+  mutable std::mutex m_mutex;
   std::size_t m_in_use = 0;
   std::vector<std::unique_ptr<std::byte, Free>> m_memory;
   std::vector<std::byte*> m_idle;

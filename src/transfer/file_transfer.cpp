@@ -78,6 +78,7 @@ FileTransfer::Next FileTransfer::settle() {
   m_moved.notify_all();
   const std::uint64_t position = m_hasher.position();
   if (position == m_hash_end && m_partial->contiguous_end(m_wanted.offset) >= m_wanted.end()) {
+    m_early.clear();
     return Next::complete;
   }
   // Blocks are on disk before their writers look for the baton, so whatever is missed here is seen
@@ -207,20 +208,32 @@ void FileTransfer::hash_next(std::uint64_t end, std::span<std::byte> buffer) {
   hash(piece);
 }
 
-FileTransfer::Next FileTransfer::hash_ready() {
-  const EarlyBlock early = take_early(m_hasher.position());
-  hash(early.block.bytes().first(early.length));
+FileTransfer::Next FileTransfer::hash_ready(const std::function<bool()>& wait) {
+  Next next = hash_block();
+  while (next == Next::ready && !wait()) {
+    next = hash_block();
+  }
+  return next;
+}
+
+FileTransfer::Next FileTransfer::hash_block() {
+  {
+    const EarlyBlock early = take_early(m_hasher.position());
+    hash(early.block.bytes().first(early.length));
+  }  // who waits for room finds it when the checksum has moved
   return settle();
 }
 
 std::pair<FileTransfer::Next, FileTransfer::Next> FileTransfer::hash_ready(FileTransfer& first,
                                                                            FileTransfer& second) {
-  const EarlyBlock one = first.take_early(first.m_hasher.position());
-  const EarlyBlock other = second.take_early(second.m_hasher.position());
-  digest::Hasher::update_pair(first.m_hasher, one.block.bytes().first(one.length), second.m_hasher,
-                              other.block.bytes().first(other.length));
-  first.follow(one.length);
-  second.follow(other.length);
+  {
+    const EarlyBlock one = first.take_early(first.m_hasher.position());
+    const EarlyBlock other = second.take_early(second.m_hasher.position());
+    digest::Hasher::update_pair(first.m_hasher, one.block.bytes().first(one.length),
+                                second.m_hasher, other.block.bytes().first(other.length));
+    first.follow(one.length);
+    second.follow(other.length);
+  }
   return {first.settle(), second.settle()};
 }
 
@@ -241,6 +254,7 @@ void FileTransfer::follow(std::size_t bytes) {
 digest::Digest FileTransfer::digest() const { return m_hasher.digest(); }
 
 void FileTransfer::publish(storage::Volume& volume) {
+  m_ending = true;
   const std::scoped_lock lock(m_partial_mutex);
   m_trail.write_to_nothing();
   volume.publish(*m_partial, m_trail);
@@ -249,6 +263,7 @@ void FileTransfer::publish(storage::Volume& volume) {
 }
 
 void FileTransfer::seal() {
+  m_ending = true;
   const std::scoped_lock lock(m_partial_mutex);
   m_trail.write_to_nothing();
   m_partial->seal(m_hasher);
@@ -272,6 +287,9 @@ void FileTransfer::reset() {
 }
 
 void FileTransfer::sync() {
+  if (m_ending) {
+    return;
+  }
   const std::scoped_lock partial_lock(m_partial_mutex);
   if (!m_partial) {
     return;

@@ -36,7 +36,7 @@ class FileTransfer {
   enum class Next {
     nothing,   // somebody else has the baton, or the next bytes are not there yet
     catch_up,  // it now holds the baton: call catch_up(), on a verifier
-    ready,     // it holds the baton, and the next bytes are in memory: call hash_ready()
+    ready,     // it holds the baton, and the next bytes are in memory: hash_ready() goes on
     complete,  // it holds the baton for good, and all bytes are hashed: compare digest(). Of a
                // portion: all bytes are there, and hashed if it begins the file
   };
@@ -72,8 +72,9 @@ class FileTransfer {
   // and the baton stays taken then.
   [[nodiscard]] Next catch_up(std::span<std::byte> buffer, const std::stop_token& stop);
 
-  // Hashes the next block of this file, from memory; of two files, both at a time.
-  [[nodiscard]] Next hash_ready();
+  // Hashes what is ready of this file, block by block until it shall `wait` for another; of two
+  // files, the next block of both at a time.
+  [[nodiscard]] Next hash_ready(const std::function<bool()>& wait);
   [[nodiscard]] static std::pair<Next, Next> hash_ready(FileTransfer& first, FileTransfer& second);
 
   // Of everything hashed so far.
@@ -85,7 +86,8 @@ class FileTransfer {
   // Forgets all content, because it was wrong. Only after complete.
   void reset();
 
-  // Makes what is there durable, if the file is open and there is anything new. Thread-safe.
+  // Makes what is there durable, if the file is open and there is anything new; waits for no
+  // publish() or seal(), which do so themselves. Thread-safe.
   void sync();
 
  private:
@@ -93,6 +95,8 @@ class FileTransfer {
   [[nodiscard]] bool try_take(std::uint64_t offset);
   // Gives the baton back, unless there is more to do with it.
   [[nodiscard]] Next settle();
+  // Hashes the next block, which is ready.
+  [[nodiscard]] Next hash_block();
   void hash(std::span<const std::byte> data);
   // After `bytes` more were hashed.
   void follow(std::size_t bytes);
@@ -134,6 +138,7 @@ class FileTransfer {
   std::uint64_t m_noted = 0;     // likewise; where it was noted last
   std::atomic<std::uint64_t> m_fetch{0};  // how often reset() began anew
   std::atomic<bool> m_open{false};
+  std::atomic<bool> m_ending{false};
   std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other
   std::unique_ptr<storage::PartialFile> m_partial;
 };

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "files.hpp"
 
+#include <array>
 #include <exception>
 #include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -163,7 +165,7 @@ void Files::resume(std::size_t index) {
 
 void Files::advance(std::size_t index, const FilePtr& file, FileTransfer::Next next) {
   if (next == FileTransfer::Next::complete) {
-    complete_soon(index, file);
+    complete(index, file);
   } else if (next == FileTransfer::Next::catch_up) {
     m_verifier.post([this, index, file](std::span<std::byte> buffer, const std::stop_token&) {
       m_scheduler.guarded(
@@ -176,45 +178,48 @@ void Files::advance(std::size_t index, const FilePtr& file, FileTransfer::Next n
 
 // A large file takes its time to become durable, in which others can be received and hashed. Each
 // that waits for it holds descriptors.
-void Files::complete_soon(std::size_t index, const FilePtr& file) {
+void Files::complete(std::size_t index, const FilePtr& file) {
+  if (!file->is_portion() && file->digest() != file->identity().digest) {
+    fetch_again(index, file);
+    return;
+  }
+  m_open_for_pairs -= hashed_in_pairs(m_manifest.artifacts[index]) ? 1U : 0U;
   const auto work = [this, index, file](std::span<std::byte>, const std::stop_token&) {
-    m_scheduler.guarded([&] { complete(index, file); });
+    if (!m_scheduler.stop_token().stop_requested()) {
+      m_scheduler.guarded([&] { publish(index, file); });
+    }
   };
   if (!journaled(m_manifest.artifacts[index]) || !m_publisher.try_post(work, k_most_waiting)) {
-    complete(index, file);
+    publish(index, file);
   }
 }
 
 void Files::hash(const PairedHashing::File& first,
                  const std::optional<PairedHashing::File>& second) {
   if (!second) {
-    advance(first.index, first.transfer, first.transfer->hash_ready());
+    // A second file is worth waiting for at every block while there is memory for what comes.
+    const auto wait = [this] { return m_pairs.any_ready() || !m_blocks.is_scarce(); };
+    advance(first.index, first.transfer, first.transfer->hash_ready(wait));
     return;
   }
   const auto next = FileTransfer::hash_ready(*first.transfer, *second->transfer);
-  advance(first.index, first.transfer, next.first);
-  advance(second->index, second->transfer, next.second);
+  std::array steps{std::pair(&first, next.first), std::pair(&*second, next.second)};
+  if (next.first == FileTransfer::Next::complete) {
+    std::swap(steps[0], steps[1]);  // publishing takes its time, in which the other goes on
+  }
+  for (const auto& [file, step] : steps) {
+    advance(file->index, file->transfer, step);
+  }
 }
 
-void Files::complete(std::size_t index, const FilePtr& file) {
+void Files::publish(std::size_t index, const FilePtr& file) {
   if (file->is_portion()) {
     file->seal();
-    close(index);
-    finished(index);
-    return;
+  } else {
+    file->publish(m_context.volume);
   }
-  if (file->digest() != file->identity().digest) {
-    fetch_again(index, file);
-    return;
-  }
-  file->publish(m_context.volume);
-  close(index);
-  finished(index);
-}
-
-void Files::close(std::size_t index) {
   m_active.remove(index);
-  m_open_for_pairs -= hashed_in_pairs(m_manifest.artifacts[index]) ? 1U : 0U;
+  finished(index);
 }
 
 void Files::finished(std::size_t index) {
@@ -260,7 +265,9 @@ bool Files::journaled(const source::Artifact& artifact) const {
 }
 
 bool Files::hashed_in_pairs(const source::Artifact& artifact) const {
-  return m_pairs_pay && journaled(artifact) &&
+  const auto portion = portion_of(artifact, m_context.portions);
+  const bool hashed = !portion || portion->offset == 0;
+  return m_pairs_pay && hashed && journaled(artifact) &&
          artifact.digest.algorithm() == digest::Algorithm::sha256;
 }
 

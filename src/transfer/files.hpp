@@ -63,9 +63,8 @@ class Files {
   void adopt_or_fetch(const PendingFile& pending, const Reading& reading);
   void resume(std::size_t index);
   void hash(const PairedHashing::File& first, const std::optional<PairedHashing::File>& second);
-  void complete_soon(std::size_t index, const FilePtr& file);
   void complete(std::size_t index, const FilePtr& file);
-  void close(std::size_t index);
+  void publish(std::size_t index, const FilePtr& file);
   void fetch_again(std::size_t index, const FilePtr& file);
   void finished(std::size_t index);
   [[nodiscard]] bool journaled(const source::Artifact& artifact) const;
@@ -81,7 +80,7 @@ class Files {
   std::mutex m_mutex;
   std::set<std::size_t> m_fetched_again;  // guarded by m_mutex
   const bool m_pairs_pay;
-  std::atomic<std::size_t> m_open_for_pairs{0};  // files that are open and may be one of a pair
+  std::atomic<std::size_t> m_open_for_pairs{0};  // files in transfer that may be one of a pair
   VolumeThreads m_publisher;
   PairedHashing m_pairs;
   VolumeThreads m_verifier;  // last: its threads use everything above

@@ -27,6 +27,11 @@ void PairedHashing::add(File file) {
   m_added.notify_one();
 }
 
+bool PairedHashing::any_ready() const {
+  const std::scoped_lock lock(m_mutex);
+  return !m_ready.empty();
+}
+
 void PairedHashing::stop() {
   for (std::jthread& thread : m_threads) {
     thread.request_stop();

@@ -34,6 +34,8 @@ class PairedHashing {
 
   // A file of which FileTransfer said that it is ready. Thread-safe, also after stop().
   void add(File file);
+  // Whether a file waits for a thread, or for a second one.
+  [[nodiscard]] bool any_ready() const;
   // Ends the threads when they are through with what they have; the rest stays as it is.
   void stop();
 
@@ -42,7 +44,7 @@ class PairedHashing {
   [[nodiscard]] std::optional<File> take();
 
   Hash m_hash;
-  std::mutex m_mutex;
+  mutable std::mutex m_mutex;
   std::condition_variable_any m_added;
   std::deque<File> m_ready;  // guarded by m_mutex
   std::vector<std::jthread> m_threads;

@@ -111,6 +111,23 @@ struct Fixture {
   }
 };
 
+// Stands still where it is told that a file is published, until something was asked for.
+class StandingLog final : public util::Log {
+ public:
+  explicit StandingLog(std::shared_future<void> asked) : m_asked(std::move(asked)) {}
+  void write(util::Level, std::string_view event, std::string_view, const util::Fields&) override {
+    if (event == "file_published") {
+      went_on = went_on && m_asked.wait_for(10s) == std::future_status::ready;
+    }
+  }
+  [[nodiscard]] bool enabled(util::Level) const override { return true; }
+  void hide(std::string) override {}
+  std::atomic<bool> went_on{true};
+
+ private:
+  std::shared_future<void> m_asked;
+};
+
 }  // namespace
 
 TEST_CASE("files of every size arrive, verified and readable by others") {
@@ -276,23 +293,6 @@ TEST_CASE("wrong bytes are fetched once more, then refused, and never published"
 }
 
 TEST_CASE("a file that is being published holds up no connection") {
-  // Stands still while it is told that a file is published, until something was asked for.
-  class StandingLog final : public util::Log {
-   public:
-    explicit StandingLog(std::shared_future<void> asked) : m_asked(std::move(asked)) {}
-    void write(util::Level, std::string_view event, std::string_view,
-               const util::Fields&) override {
-      if (event == "file_published") {
-        went_on = went_on && m_asked.wait_for(10s) == std::future_status::ready;
-      }
-    }
-    [[nodiscard]] bool enabled(util::Level) const override { return true; }
-    void hide(std::string) override {}
-    std::atomic<bool> went_on{true};
-
-   private:
-    std::shared_future<void> m_asked;
-  };
   Fixture f;
   f.options.connections = 1;
   f.source.add("a.bin", content_of(100'000, 1));
@@ -309,6 +309,34 @@ TEST_CASE("a file that is being published holds up no connection") {
   f.download(log);
   CHECK(log.went_on);
   CHECK(f.published("b.bin") == content_of(100'000, 2));
+}
+
+TEST_CASE("a run that is stopped publishes no file that still waits for it") {
+  Fixture f;
+  f.options.connections = 1;
+  f.options.verifiers = 1;
+  f.options.hash_in_pairs = false;
+  for (const std::string path : {"a.bin", "b.bin", "c.bin"}) {
+    f.source.add(path, content_of(100'000, 1));
+  }
+  std::promise<void> asked;
+  bool stopped = false;
+  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
+    if (fetch.path == "c.bin" && !std::exchange(stopped, true)) {
+      f.stop.request_stop();
+      asked.set_value();
+    }
+    return {};
+  };
+  StandingLog log(asked.get_future().share());
+  CHECK_THROWS_AS(f.download(log), util::Error);
+  CHECK(log.went_on);
+  CHECK(f.exists("a.bin"));
+  CHECK_FALSE(f.exists("b.bin"));
+  f.stop = {};
+  f.download();
+  CHECK(f.published("b.bin") == content_of(100'000, 1));
+  CHECK(f.source.bytes_asked() == 100'000);
 }
 
 TEST_CASE("a second run on a complete volume asks for nothing") {

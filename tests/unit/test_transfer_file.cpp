@@ -71,6 +71,8 @@ struct Fixture {
   FileTransfer file;
 };
 
+bool wait() { return true; }
+
 }  // namespace
 
 TEST_CASE("blocks that come early are hashed from memory in their turn") {
@@ -109,17 +111,44 @@ TEST_CASE("two files whose next blocks are in memory are hashed together") {
   CHECK(FileTransfer::hash_ready(a.file, b.file) == std::pair(Next::ready, Next::nothing));
   CHECK(a.progress.bytes_hashed == k_block);
   CHECK(b.progress.bytes_hashed == k_block);
-  REQUIRE(a.file.hash_ready() == Next::ready);
+  REQUIRE(a.file.hash_ready(wait) == Next::ready);
   REQUIRE(b.take(1) == Next::ready);
   CHECK(b.take(2) == Next::nothing);
   CHECK(b.take(3) == Next::nothing);
   CHECK(FileTransfer::hash_ready(a.file, b.file) == std::pair(Next::nothing, Next::ready));
   REQUIRE(a.take(3) == Next::ready);
   CHECK(FileTransfer::hash_ready(b.file, a.file) == std::pair(Next::ready, Next::complete));
-  REQUIRE(b.file.hash_ready() == Next::complete);
+  REQUIRE(b.file.hash_ready(wait) == Next::complete);
   CHECK(a.file.digest() == test::digest_of(a.content));
   CHECK(b.file.digest() == test::digest_of(b.content));
   CHECK(a.progress.bytes_read_back + b.progress.bytes_read_back == 0);
+}
+
+TEST_CASE("a file that is hashed alone does not wait for a second one at every block") {
+  Fixture f(8, [] { return true; });
+  REQUIRE(f.take(0) == Next::ready);
+  CHECK(f.take(1) == Next::nothing);
+  CHECK(f.take(2) == Next::nothing);
+  SECTION("while there is no memory to wait with") {
+    REQUIRE(f.file.hash_ready([] { return false; }) == Next::nothing);
+    CHECK(f.progress.bytes_hashed == 3 * k_block);
+  }
+  SECTION("until it shall wait") {
+    REQUIRE(f.file.hash_ready(wait) == Next::ready);
+    CHECK(f.progress.bytes_hashed == k_block);
+  }
+}
+
+TEST_CASE("memory is scarce when more than half of it is in use") {
+  BlockPool pool(k_block, 4);
+  std::vector<BlockPool::Block> blocks;
+  blocks.push_back(pool.try_take());
+  blocks.push_back(pool.try_take());
+  CHECK_FALSE(pool.is_scarce());
+  blocks.push_back(pool.try_take());
+  CHECK(pool.is_scarce());
+  blocks.pop_back();
+  CHECK_FALSE(pool.is_scarce());
 }
 
 TEST_CASE("a block that cannot wait for a pair is hashed at once") {
@@ -143,9 +172,9 @@ TEST_CASE("a verifier leaves to pairs what is in memory") {
   REQUIRE(f.catch_up() == Next::ready);
   CHECK(f.progress.bytes_hashed == 2 * k_block);
   CHECK(f.progress.bytes_read_back == k_block);
-  REQUIRE(f.file.hash_ready() == Next::nothing);
+  REQUIRE(f.file.hash_ready(wait) == Next::nothing);
   REQUIRE(f.take(3) == Next::ready);
-  REQUIRE(f.file.hash_ready() == Next::complete);
+  REQUIRE(f.file.hash_ready(wait) == Next::complete);
   CHECK(f.file.digest() == test::digest_of(f.content));
 }
 
