@@ -5,130 +5,18 @@
 
 #include <sys/stat.h>
 
-#include <atomic>
-#include <chrono>
-#include <future>
-#include <set>
+#include <filesystem>
 #include <string>
-#include <string_view>
 #include <utility>
+#include <vector>
 
-#include "support/captured_log.hpp"
-#include "support/fake_source.hpp"
-#include "support/temporary_directory.hpp"
-
-#include <nai/transfer/download.hpp>
-#include <nai/util/error.hpp>
+#include "download_bench.hpp"
 
 using namespace nai;
-using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using nai::test::content_of;
 using nai::test::FakeSource;
-
-namespace {
-
-// A volume on a temporary directory, and small units so that little content makes many of them.
-struct Fixture {
-  test::TemporaryDirectory directory;
-  test::CapturedLog log;
-  util::SystemClock clock;
-  FakeSource source;
-  std::stop_source stop;
-  transfer::Options options{.connections = 4,
-                            .chunk_bytes = 64 * 1024,
-                            .min_chunk_bytes = 16 * 1024,
-                            .block_bytes = 4 * 1024,
-                            .sync_interval = std::chrono::hours(1),
-                            .sync_bytes = 100 * 1024,
-                            .retry = {.base_delay = std::chrono::milliseconds(1),
-                                      .rate_limited_base_delay = std::chrono::milliseconds(1),
-                                      .max_delay = std::chrono::milliseconds(2),
-                                      .max_attempts = 3}};
-  std::unique_ptr<transfer::Progress> progress;
-  std::unique_ptr<storage::Volume> volume;
-
-  void download() { download(log); }
-  void download(util::Log& told) {
-    source.fetches.clear();
-    progress = std::make_unique<transfer::Progress>();
-    volume = std::make_unique<storage::Volume>(directory.path(), log);
-    volume->prepare_state();
-    volume->prepare_directories();
-    volume->begin_changes();
-    transfer::download(source.manifest, options, {source, *volume, *progress, clock, told},
-                       stop.get_token());
-  }
-
-  // As one of several pods: only `portion` of the file, which all of them share.
-  void download_portion(std::size_t shard, const std::string& path, util::ByteRange portion) {
-    transfer::Progress counts;
-    storage::Volume part(directory.path(), log, shard);
-    part.prepare_state();
-    part.prepare_directories();
-    transfer::download(source.manifest, options,
-                       {.source = source,
-                        .volume = part,
-                        .progress = counts,
-                        .clock = clock,
-                        .log = log,
-                        .portions = {{path, portion}}},
-                       stop.get_token());
-    CHECK(counts.bytes_total == portion.length);
-    CHECK(counts.bytes_present == portion.length);
-    CHECK(counts.bytes_hashed == (portion.offset == 0 ? portion.length : 0));
-  }
-
-  std::size_t finish() {
-    std::vector<std::string> paths;
-    for (const auto& artifact : source.manifest.artifacts) {
-      paths.push_back(artifact.path);
-    }
-    const auto removed =
-        volume->finish({.source = "fake://model", .revision = source.manifest.revision}, paths);
-    volume->remove_hf_cache();
-    return removed;
-  }
-
-  util::ErrorKind failure(std::string* message = nullptr) {
-    try {
-      download();
-    } catch (const util::Error& error) {
-      if (message != nullptr) {
-        *message = error.what();
-      }
-      return error.kind();
-    }
-    FAIL("the download succeeded");
-    return util::ErrorKind::internal;
-  }
-
-  [[nodiscard]] std::string published(const std::string& path) const {
-    return test::read_file(directory.path() / "model-files" / path);
-  }
-  [[nodiscard]] bool exists(const std::string& path) const {
-    return std::filesystem::exists(directory.path() / "model-files" / path);
-  }
-};
-
-// Stands still where it is told that a file is published, until something was asked for.
-class StandingLog final : public util::Log {
- public:
-  explicit StandingLog(std::shared_future<void> asked) : m_asked(std::move(asked)) {}
-  void write(util::Level, std::string_view event, std::string_view, const util::Fields&) override {
-    if (event == "file_published") {
-      went_on = went_on && m_asked.wait_for(10s) == std::future_status::ready;
-    }
-  }
-  [[nodiscard]] bool enabled(util::Level) const override { return true; }
-  void hide(std::string) override {}
-  std::atomic<bool> went_on{true};
-
- private:
-  std::shared_future<void> m_asked;
-};
-
-}  // namespace
+using Fixture = nai::test::DownloadBench;
 
 TEST_CASE("files of every size arrive, verified and readable by others") {
   Fixture f;
@@ -290,53 +178,6 @@ TEST_CASE("wrong bytes are fetched once more, then refused, and never published"
     f.download();
     CHECK(f.published("bad.bin") == content_of(200'000, 2));
   }
-}
-
-TEST_CASE("a file that is being published holds up no connection") {
-  Fixture f;
-  f.options.connections = 1;
-  f.source.add("a.bin", content_of(100'000, 1));
-  f.source.add("b.bin", content_of(100'000, 2));
-  std::promise<void> asked;
-  std::set<std::string> paths;
-  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
-    if (paths.insert(fetch.path).second && paths.size() == 2) {
-      asked.set_value();
-    }
-    return {};
-  };
-  StandingLog log(asked.get_future().share());
-  f.download(log);
-  CHECK(log.went_on);
-  CHECK(f.published("b.bin") == content_of(100'000, 2));
-}
-
-TEST_CASE("a run that is stopped publishes no file that still waits for it") {
-  Fixture f;
-  f.options.connections = 1;
-  f.options.verifiers = 1;
-  f.options.hash_in_pairs = false;
-  for (const std::string path : {"a.bin", "b.bin", "c.bin"}) {
-    f.source.add(path, content_of(100'000, 1));
-  }
-  std::promise<void> asked;
-  bool stopped = false;
-  f.source.on_fetch = [&](const FakeSource::Fetch& fetch) -> FakeSource::Fault {
-    if (fetch.path == "c.bin" && !std::exchange(stopped, true)) {
-      f.stop.request_stop();
-      asked.set_value();
-    }
-    return {};
-  };
-  StandingLog log(asked.get_future().share());
-  CHECK_THROWS_AS(f.download(log), util::Error);
-  CHECK(log.went_on);
-  CHECK(f.exists("a.bin"));
-  CHECK_FALSE(f.exists("b.bin"));
-  f.stop = {};
-  f.download();
-  CHECK(f.published("b.bin") == content_of(100'000, 1));
-  CHECK(f.source.bytes_asked() == 100'000);
 }
 
 TEST_CASE("a second run on a complete volume asks for nothing") {
