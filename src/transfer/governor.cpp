@@ -17,8 +17,6 @@ constexpr auto k_interval = 100ms;
 constexpr int k_straggler_ticks = 30;
 // A request may cost a tenth of its time in latency.
 constexpr double k_transfer_to_latency = 9;
-// How fast the shortest latency seen is forgotten, a request.
-constexpr double k_forgetting = 1.01;
 // The last requests of a run take about this long.
 constexpr double k_tail_seconds = 1;
 
@@ -29,12 +27,6 @@ Governor::Governor(Target target, Concurrency::Limits limits, bool adaptive)
       m_adaptive(adaptive),
       m_concurrency(limits),
       m_thread([this](const std::stop_token& stop) { run(stop); }) {}
-
-void Governor::note_latency(std::chrono::duration<double> latency) {
-  const double before = m_latency_seconds;
-  m_latency_seconds =
-      before == 0 ? latency.count() : std::min(latency.count(), k_forgetting * before);
-}
 
 void Governor::run(const std::stop_token& stop) {
   for (int tick = 1; !stop.stop_requested(); ++tick) {
@@ -83,7 +75,7 @@ void Governor::adapt_chunks(double bytes_per_second) {
   const auto connections =
       static_cast<double>(std::max<std::size_t>(m_target.progress.connections, 1));
   m_connection_rate = 0.8 * m_connection_rate + 0.2 * bytes_per_second / connections;
-  const double worthwhile = k_transfer_to_latency * m_latency_seconds * m_connection_rate;
+  const double worthwhile = k_transfer_to_latency * m_latency.seconds() * m_connection_rate;
   m_target.scheduler.set_lease_bytes(
       static_cast<std::uint64_t>(worthwhile),
       static_cast<std::uint64_t>(k_tail_seconds * m_connection_rate));

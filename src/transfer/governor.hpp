@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -15,6 +14,7 @@
 
 #include "concurrency.hpp"
 #include "scheduler.hpp"
+#include "shortest_latency.hpp"
 #include "stragglers.hpp"
 
 namespace nai::transfer {
@@ -37,7 +37,7 @@ class Governor {
   Governor(Target target, Concurrency::Limits limits, bool adaptive);
 
   // How long a request took to bring its first byte. Thread-safe.
-  void note_latency(std::chrono::duration<double> latency);
+  void note_latency(std::chrono::duration<double> latency) { m_latency.note(latency.count()); }
 
  private:
   void run(const std::stop_token& stop);
@@ -50,9 +50,7 @@ class Governor {
   bool m_adaptive;
   Concurrency m_concurrency;
   Stragglers m_stragglers;
-  // The shortest of late: what comes on top of it is time in which this machine had other things to
-  // do, and does not make longer requests worthwhile.
-  std::atomic<double> m_latency_seconds{0};
+  ShortestLatency m_latency;
   double m_connection_rate = 0;  // bytes a second of one connection, smoothed
   std::uint64_t m_last_bytes = 0;
   util::SteadyTime m_last_time{};
