@@ -59,7 +59,7 @@ class Download {
  private:
   void run_workers();
   void provide_workers(std::size_t count);
-  void work();
+  void work(std::size_t worker);
   void fetch(const Scheduler::Work& work);
   void pace(std::size_t bytes, const std::stop_token& stop);
   void retry_later(const Lease& lease, std::uint64_t done, const source::FetchResult& result);
@@ -142,8 +142,8 @@ void Download::run_workers() {
 
 void Download::provide_workers(std::size_t count) {
   const std::scoped_lock lock(m_workers_mutex);
-  const auto start = [this] {
-    return std::jthread([this] { m_scheduler.guarded([this] { work(); }); });
+  const auto start = [this](std::size_t worker) {
+    return std::jthread([this, worker] { m_scheduler.guarded([&] { work(worker); }); });
   };
   if (m_workers_wanted && !start_workers(m_workers, count, start)) {
     m_context.log.debug(
@@ -152,8 +152,8 @@ void Download::provide_workers(std::size_t count) {
   }
 }
 
-void Download::work() {
-  while (const auto work = m_scheduler.next()) {
+void Download::work(std::size_t worker) {
+  while (const auto work = m_scheduler.next(worker)) {
     fetch(*work);
   }
 }

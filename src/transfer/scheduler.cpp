@@ -28,10 +28,14 @@ void Scheduler::add(std::size_t file, std::uint64_t size,
   changed();
 }
 
-std::optional<Scheduler::Work> Scheduler::next() {
+std::optional<Scheduler::Work> Scheduler::next(std::size_t worker) {
   const std::stop_token stop = m_stop.get_token();
   std::unique_lock lock(m_mutex);
   while (!stop.stop_requested() && m_files_left > 0) {
+    if (worker >= m_connections) {
+      m_parked.wait(lock, stop, [&] { return worker < m_connections || m_files_left == 0; });
+      continue;
+    }
     const auto now = m_clock.steady_now();
     const bool free = m_stops.size() < m_connections;
     const auto lease = free ? m_queue.next(now) : std::nullopt;
@@ -86,6 +90,7 @@ void Scheduler::set_connections(std::size_t connections, bool at_once) {
     drop(active.back());
     active.pop_back();
   }
+  m_parked.notify_all();
   changed();
 }
 
@@ -130,6 +135,7 @@ void Scheduler::drop(std::uint64_t lease) {
 void Scheduler::file_done() {
   const std::scoped_lock lock(m_mutex);
   --m_files_left;
+  m_parked.notify_all();
   changed();
 }
 

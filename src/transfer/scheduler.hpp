@@ -35,8 +35,9 @@ class Scheduler {
     std::stop_token stop;
   };
   // Blocks until there is a chunk to fetch and a free connection. Empty when all files are done or
-  // the run is stopping.
-  [[nodiscard]] std::optional<Work> next();
+  // the run is stopping. Workers count from 0; those that are too many sleep, so that nobody wakes
+  // them for each chunk to take it from one that is at work already.
+  [[nodiscard]] std::optional<Work> next(std::size_t worker);
   // See ChunkQueue::claim.
   [[nodiscard]] std::uint64_t claim(const Lease& lease, std::uint64_t end);
   // How long the rest of a lease waits, and how often in a row it has failed now.
@@ -90,6 +91,7 @@ class Scheduler {
   util::Clock& m_clock;
   mutable std::mutex m_mutex;
   std::condition_variable_any m_changed;
+  std::condition_variable_any m_parked;  // where workers beyond the number of connections wait
   std::uint64_t m_changes = 0;
   ChunkQueue m_queue;
   std::size_t m_connections;

@@ -164,7 +164,7 @@ std::vector<VerifiedFile> Verification::run(const std::vector<storage::FileIdent
 
 void Verification::run_workers() {
   std::vector<std::jthread> workers;
-  const auto start = [this] {
+  const auto start = [this](std::size_t) {
     return std::jthread([this, content = std::make_unique<ReadAhead>()] { work(*content); });
   };
   static_cast<void>(

@@ -17,18 +17,15 @@
 
 #include "storage/content_file.hpp"
 #include "support/captured_log.hpp"
-#include "support/fake_clock.hpp"
 #include "support/fake_source.hpp"
 #include "support/temporary_directory.hpp"
 #include "transfer/block_pool.hpp"
 #include "transfer/file_transfer.hpp"
-#include "transfer/scheduler.hpp"
 
 using namespace nai;
 using storage::ContentFile;
 using transfer::BlockPool;
 using transfer::FileTransfer;
-using transfer::Scheduler;
 using Next = FileTransfer::Next;
 
 namespace {
@@ -287,53 +284,4 @@ TEST_CASE("content is the same whether it went past the page cache or through it
   }
   CHECK(file->read(block.bytes(), 4 * k_block) == k_block + 100);
   CHECK(ContentFile::open(directory.path() / "nothing", ContentFile::Way::direct) == nullptr);
-}
-
-TEST_CASE(
-    "a lease that is dialled anew is stopped, and another takes over what it had not claimed") {
-  util::SystemClock clock;
-  Scheduler scheduler({.chunk_bytes = 1000, .min_chunk_bytes = 1000, .workers = 2}, {}, 1, clock);
-  scheduler.add(0, 1000, {{0, 1000}});
-  const auto slow = scheduler.next();
-  REQUIRE(slow);
-  CHECK(scheduler.claim(slow->lease, 100) == 100);
-  scheduler.redial(slow->lease.id);
-  CHECK(slow->stop.stop_requested());
-  CHECK(scheduler.claim(slow->lease, 200) == 100);
-  const auto again = scheduler.next();
-  REQUIRE(again);
-  CHECK(again->lease.range == util::ByteRange{100, 900});
-  CHECK_FALSE(again->stop.stop_requested());
-  // No retry: nothing of its own is left.
-  CHECK_FALSE(scheduler.give_back(slow->lease, 100, {.verdict = http::Verdict::stopped}));
-}
-
-TEST_CASE("a request that another took over is ended at once") {
-  test::FakeClock clock;
-  Scheduler scheduler({.chunk_bytes = 1000, .min_chunk_bytes = 1000, .workers = 2}, {}, 1, clock);
-  scheduler.add(0, 1000, {{0, 1000}});
-  const auto silent = scheduler.next();
-  REQUIRE(silent);
-  clock.advance(std::chrono::seconds(10));
-  const auto other = scheduler.next();
-  REQUIRE(other);
-  CHECK(other->lease.range == util::ByteRange{0, 1000});
-  CHECK(silent->stop.stop_requested());
-  CHECK_FALSE(other->stop.stop_requested());
-}
-
-TEST_CASE("leases above the number of connections are stopped at once where they do harm") {
-  util::SystemClock clock;
-  Scheduler scheduler({.chunk_bytes = 1000, .min_chunk_bytes = 1000, .workers = 3}, {}, 3, clock);
-  std::vector<Scheduler::Work> active;
-  for (std::size_t file = 0; file < 3; ++file) {
-    scheduler.add(file, 1000, {{0, 1000}});
-    active.push_back(scheduler.next().value());
-  }
-  scheduler.set_connections(2, false);
-  CHECK_FALSE(active[2].stop.stop_requested());
-  scheduler.set_connections(1, true);
-  CHECK_FALSE(active[0].stop.stop_requested());
-  CHECK(active[1].stop.stop_requested());
-  CHECK(active[2].stop.stop_requested());
 }
