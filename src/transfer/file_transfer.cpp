@@ -9,10 +9,10 @@ namespace nai::transfer {
 
 namespace {
 
-// A worker waits for a checksum that is at most this far behind. Further behind it stands at what
-// an earlier run left, and whoever waited for that would let the network idle.
+// While the checksum goes through what an earlier run left, a worker waits for it only when it is
+// at most this far behind: whoever waited longer would let the network idle.
 constexpr std::uint64_t k_max_lag_bytes = std::uint64_t{128} << 20U;
-// Nor is there any waiting for one that stands still: the verifiers may be busy with another file.
+// There is no waiting for one that stands still: the verifiers may be busy with another file.
 constexpr std::chrono::seconds k_patience{2};
 // A run after a kill hashes at most so much again of what it finds.
 constexpr std::uint64_t k_note_bytes = std::uint64_t{64} << 20U;
@@ -46,7 +46,9 @@ void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop
   m_partial = volume.open_partial(m_identity, journaled,
                                   m_is_portion ? std::optional(m_wanted) : std::nullopt, stop);
   const std::scoped_lock lock(m_mutex);
-  m_shown->bytes_present = m_partial->present().total_bytes();
+  const util::RangeSet present = m_partial->present();
+  m_shown->bytes_present = present.total_bytes();
+  m_found_end = present.ranges().empty() ? 0 : present.ranges().back().end();
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
   m_noted = m_hasher.position();
@@ -147,7 +149,8 @@ BlockPool::Block FileTransfer::take_spare(std::uint64_t offset) {
   while (true) {
     BlockPool::Block spare = m_pool.try_take();
     const std::uint64_t position = m_recorded.position();
-    const bool close_behind = offset > position && offset - position <= k_max_lag_bytes;
+    const bool close_behind =
+        offset > position && (position >= m_found_end || offset - position <= k_max_lag_bytes);
     // Room comes when the checksum has gone through what waits already.
     const bool will_move = m_baton_taken && !m_early.empty() && position != m_stands_at;
     if (spare || !close_behind || !will_move || !m_partial->is_direct()) {
@@ -280,6 +283,7 @@ void FileTransfer::reset() {
   m_hasher = m_partial->hasher();
   m_recorded = m_hasher;
   m_noted = 0;
+  m_found_end = 0;
   m_trail.clear();
   m_early.clear();
   ++m_fetch;

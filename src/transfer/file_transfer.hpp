@@ -129,6 +129,7 @@ class FileTransfer {
   std::shared_ptr<FileProgress> m_shown;
   mutable std::mutex m_mutex;  // guards the members below
   bool m_baton_taken = false;
+  std::uint64_t m_found_end = 0;                // of what an earlier run left
   std::optional<std::uint64_t> m_stands_at;     // where nobody waits for the checksum any more
   std::condition_variable m_moved;              // the checksum, or the baton
   std::map<std::uint64_t, EarlyBlock> m_early;  // by offset

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -218,6 +219,41 @@ TEST_CASE("nobody waits for ever for a checksum that stands still") {
   REQUIRE(f.catch_up() == Next::complete);
   CHECK(f.file.digest() == test::digest_of(f.content));
   CHECK(f.progress.bytes_read_back > 0);
+}
+
+TEST_CASE("a worker waits for the checksum of this run, however far behind") {
+  constexpr std::size_t k_large_block = std::size_t{1} << 20U;
+  constexpr std::uint64_t k_far = 200 * k_large_block;
+  test::TemporaryDirectory directory;
+  if (!ContentFile::create(directory.path() / "probe", k_large_block, ContentFile::Way::direct)
+           ->is_direct()) {
+    SKIP("no direct writes here");
+  }
+  test::CapturedLog log;
+  storage::Volume volume{directory.path(), log};
+  volume.prepare_state();
+  volume.prepare_directories();
+  BlockPool pool(k_large_block, 3);  // the two below, and one that waits for the checksum
+  BlockPool::Block near = pool.take();
+  BlockPool::Block far = pool.take();
+  transfer::Progress progress;
+  FileTransfer file(
+      {.path = "a.bin", .size = k_far + k_large_block, .digest = test::digest_of("whatever")}, {},
+      pool, progress);
+  file.open(volume, true, {});
+  REQUIRE(file.begin() == Next::nothing);
+  REQUIRE(file.take_block(near, k_large_block, k_large_block) == Next::nothing);
+  REQUIRE(file.take_block(near, k_large_block, 0) == Next::catch_up);
+  Next next = Next::ready;
+  std::jthread worker([&] { next = file.take_block(far, k_large_block, k_far); });
+  while (progress.bytes_present < 3 * k_large_block) {
+    std::this_thread::yield();
+  }
+  std::vector<std::byte> buffer(k_large_block);
+  REQUIRE(file.catch_up(buffer, {}) == Next::nothing);
+  worker.join();
+  CHECK(next == Next::nothing);
+  CHECK_FALSE(pool.try_take());  // it waits in memory
 }
 
 TEST_CASE(
