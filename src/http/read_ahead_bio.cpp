@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace nai::http {
 
@@ -18,6 +19,7 @@ struct Buffer {
   std::array<char, std::size_t{128} * 1024> bytes{};
   std::size_t begin = 0;
   std::size_t end = 0;
+  bool drained = false;  // the last read took all that there was
 };
 
 Buffer& buffer_of(BIO* bio) { return *static_cast<Buffer*>(BIO_get_data(bio)); }
@@ -35,14 +37,20 @@ int destroy(BIO* bio) {
   return 1;
 }
 
-// What the read of the next one returned: nothing arrived when it is 0 or less.
+// What the read of the next one returned: nothing arrived when it is 0 or less. After one that did
+// not fill the buffer the socket is most likely empty: it is waited for without being asked first.
 int fill(BIO* bio, Buffer& buffer) {
+  if (std::exchange(buffer.drained, false)) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   const int arrived =
       BIO_read(BIO_next(bio), buffer.bytes.data(), static_cast<int>(buffer.bytes.size()));
   BIO_clear_retry_flags(bio);
   BIO_copy_next_retry(bio);
   buffer.begin = 0;
   buffer.end = static_cast<std::size_t>(std::max(arrived, 0));
+  buffer.drained = arrived > 0 && buffer.end < buffer.bytes.size();
   return arrived;
 }
 

@@ -40,6 +40,7 @@ TEST_CASE("what was read ahead comes out in any portions, in its order") {
   CHECK(BIO_pending(chain.source) == 0);
   chain.arrive("abc");
   CHECK(chain.read(100) == "3456789");
+  CHECK(chain.read(2).empty());
   CHECK(chain.read(2) == "ab");
   CHECK(chain.read(2) == "c");
 }
@@ -57,6 +58,18 @@ TEST_CASE("more than is read at a time comes in several reads") {
   CHECK(read == data);
 }
 
+TEST_CASE("after a read that took all there was, the socket is waited for without being asked") {
+  const Chain chain;
+  chain.arrive("all");
+  CHECK(chain.read(3) == "all");
+  chain.arrive("more");
+  CHECK(chain.read(4).empty());
+  CHECK(BIO_should_retry(chain.top.get()));
+  CHECK(BIO_pending(chain.source) == 4);
+  CHECK(chain.read(4) == "more");
+  CHECK_FALSE(BIO_should_retry(chain.top.get()));
+}
+
 TEST_CASE("a read without data says whether to try again, and when the end has come") {
   const Chain chain;
   BIO_set_mem_eof_return(chain.source, -1);
@@ -69,6 +82,8 @@ TEST_CASE("a read without data says whether to try again, and when the end has c
   CHECK(BIO_eof(chain.top.get()) == 0);
   CHECK(chain.read(2) == "st");
   CHECK(BIO_eof(chain.top.get()) == 1);
+  CHECK(chain.read(2).empty());
+  CHECK(BIO_should_retry(chain.top.get()));
   CHECK(chain.read(2).empty());
   CHECK_FALSE(BIO_should_retry(chain.top.get()));
 }
