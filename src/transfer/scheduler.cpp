@@ -134,8 +134,9 @@ void Scheduler::drop(std::uint64_t lease) {
 
 void Scheduler::file_done() {
   const std::scoped_lock lock(m_mutex);
-  --m_files_left;
-  m_parked.notify_all();
+  if (--m_files_left == 0) {
+    m_parked.notify_all();
+  }
   changed();
 }
 
