@@ -38,7 +38,9 @@ std::string target(const std::string& path) {
 std::string direct(const std::string& path) { return "GET https://hub.example" + target(path); }
 
 Answer redirect(const std::string& location) { return answer(307, {{"Location", location}}); }
-Answer content() { return answer(206, {{"Content-Range", "bytes 0-4/5"}}, "hello"); }
+Answer content(const std::string& etag = k_oid) {
+  return answer(206, {{"Content-Range", "bytes 0-4/5"}, {"ETag", "\"" + etag + "\""}}, "hello");
+}
 
 class Drop : public RangeSink {
  public:
@@ -67,49 +69,92 @@ struct Bench {
   Drop sink;
 };
 
-TEST_CASE("shortcut: what the Hub was seen to do is not asked again", "[source]") {
-  Bench bench({redirect(target("a")), content(), content()});
+TEST_CASE("shortcut: a regular file takes one request", "[source]") {
+  Bench bench({content(), content()});
   CHECK(bench.fetch("a") == Verdict::success);
   CHECK(bench.fetch("b") == Verdict::success);
-  CHECK(bench.client.lines() == std::vector<std::string>{question("a"), direct("a"), direct("b")});
+  CHECK(bench.client.lines() == std::vector<std::string>{direct("a"), direct("b")});
   CHECK(test::has_authorization(bench.client.requests().back()));
 }
 
-TEST_CASE("shortcut: a Hub that does otherwise is always asked", "[source]") {
-  Bench bench({redirect("/elsewhere/a"), content(), redirect("/elsewhere/b"), content()});
-  CHECK(bench.fetch("a") == Verdict::success);
-  CHECK(bench.fetch("b") == Verdict::success);
-  CHECK(bench.client.lines()[2] == question("b"));
+TEST_CASE("shortcut: a Hub where any other answer came first is always asked", "[source]") {
+  const std::vector<Answer> others = {
+      answer(404),
+      answer(403),
+      answer(500),
+      redirect("/login"),
+      redirect("https://sso.example/"),
+      answer(200, {{"Content-Length", "12"}}, "<html></html>"),
+      answer(206, {{"Content-Range", "bytes 0-4/5"}}, "<htm>"),  // without the file's tag
+      test::broken(http::TransportFailure::closed),
+  };
+  for (const Answer& other : others) {
+    INFO(other.status);
+    Bench bench({other, redirect("/elsewhere/a"), content(), redirect("/elsewhere/b"), content()});
+    CHECK(bench.fetch("a") == Verdict::success);
+    CHECK(bench.fetch("b") == Verdict::success);
+    const auto lines = bench.client.lines();
+    REQUIRE(lines.size() == 5);
+    CHECK(lines[0] == direct("a"));
+    CHECK(lines[1] == question("a"));
+    CHECK(lines[3] == question("b"));
+  }
 }
 
-TEST_CASE("shortcut: one refusal ends it, and the file is asked for properly", "[source]") {
+TEST_CASE("shortcut: too many requests is no reason to ask elsewhere", "[source]") {
+  Bench bench({answer(429), content()});
+  CHECK(bench.fetch("a") == Verdict::rate_limited);
+  CHECK(bench.client.lines() == std::vector<std::string>{direct("a")});
+}
+
+TEST_CASE("shortcut: after a first failure the Hub's own redirect shows it", "[source]") {
+  Bench bench({answer(503), redirect(target("a")), content(), content()});
+  CHECK(bench.fetch("a") == Verdict::success);
+  CHECK(bench.fetch("b") == Verdict::success);
+  CHECK(bench.client.lines() ==
+        std::vector<std::string>{direct("a"), question("a"), direct("a"), direct("b")});
+}
+
+TEST_CASE("shortcut: an error after it had worked is tried again there", "[source]") {
+  Bench bench({content(), answer(500), content()});
+  CHECK(bench.fetch("a") == Verdict::success);
+  CHECK(bench.fetch("b") == Verdict::retry);
+  CHECK(bench.fetch("b") == Verdict::success);
+  CHECK(bench.client.lines()[2] == direct("b"));
+}
+
+TEST_CASE("shortcut: a refusal after it had worked ends it for good", "[source]") {
   for (const int status : {400, 403, 404, 410}) {
     INFO(status);
-    Bench bench({redirect(target("a")), content(), answer(status), redirect(target("b")), content(),
-                 redirect(target("c")), content()});
+    Bench bench({content(), answer(status), redirect(target("b")), content(), redirect(target("c")),
+                 content()});
     CHECK(bench.fetch("a") == Verdict::success);
     CHECK(bench.fetch("b") == Verdict::success);
     CHECK(bench.fetch("c") == Verdict::success);
     const auto lines = bench.client.lines();
-    CHECK(lines[2] == direct("b"));
-    CHECK(lines[3] == question("b"));
-    CHECK(lines[5] == question("c"));
+    CHECK(lines[1] == direct("b"));
+    CHECK(lines[2] == question("b"));
+    CHECK(lines[4] == question("c"));
   }
 }
 
-TEST_CASE("shortcut: content of another size ends it too", "[source]") {
-  Bench bench({redirect(target("a")), content(),
-               answer(206, {{"Content-Range", "bytes 0-4/6"}}, "wrong"), redirect(target("b")),
-               content()});
-  CHECK(bench.fetch("a") == Verdict::success);
-  CHECK(bench.fetch("b") == Verdict::success);
+TEST_CASE("shortcut: another file ends it too", "[source]") {
+  const std::vector<Answer> others = {
+      answer(206, {{"Content-Range", "bytes 0-4/6"}}, "wrong"),
+      content(std::string(40, 'd')),
+  };
+  for (const Answer& other : others) {
+    Bench bench({content(), other, redirect(target("b")), content()});
+    CHECK(bench.fetch("a") == Verdict::success);
+    CHECK(bench.fetch("b") == Verdict::success);
+  }
 }
 
 TEST_CASE("shortcut: no guess about names that need encoding", "[source]") {
-  Bench bench({redirect(target("a")), content(), redirect("/x"), content()});
+  Bench bench({content(), redirect("/x"), content()});
   CHECK(bench.fetch("a") == Verdict::success);
   CHECK(bench.fetch("b c") == Verdict::success);
-  CHECK(bench.client.lines()[2] == question("b%20c"));
+  CHECK(bench.client.lines()[1] == question("b%20c"));
 }
 
 }  // namespace

@@ -23,6 +23,18 @@ std::optional<util::SystemTime> server_time(const http::Response& response) {
   return http::parse_http_date(response.headers.find("Date").value_or(""));
 }
 
+// The checksum of the whole file, as the Hub's answer for `artifact` tells it. The tag of a
+// redirect may be the redirect's own, and that of an LFS file's content its store's.
+std::optional<digest::Digest> told_digest(const Artifact& artifact, const http::Response& head) {
+  const bool regular = artifact.digest.algorithm() == digest::Algorithm::git_blob_sha1;
+  auto etag = head.headers.find("X-Linked-Etag");
+  if (!etag && regular && head.status < 300) {
+    etag = head.headers.find("ETag");
+  }
+  return digest::Digest::from_hex(artifact.digest.algorithm(),
+                                  http::normalize_etag(etag.value_or("")));
+}
+
 }  // namespace
 
 Fetcher::Fetcher(const Hub& hub, std::string commit)
@@ -59,9 +71,17 @@ void Fetcher::take_shortcut(Trip& trip) const {
 
 bool Fetcher::led_astray(const Trip& trip, const http::Response& response,
                          const RangeBody& body) const {
-  const bool refused =
-      !body.accepted() && !response.error && http::classify(response) == http::Verdict::fatal;
-  return trip.by_shortcut && body.delivered() == 0 && (refused || body.mismatch());
+  if (!trip.by_shortcut || body.delivered() != 0) {
+    return false;
+  }
+  if (body.accepted() || body.mismatch()) {
+    return static_cast<bool>(body.mismatch());
+  }
+  const http::Verdict verdict = http::classify(response);
+  if (m_shortcut.is_confirmed()) {
+    return verdict == http::Verdict::fatal && !response.error;
+  }
+  return verdict != http::Verdict::rate_limited && verdict != http::Verdict::stopped;
 }
 
 Outcome Fetcher::run(Trip& trip, const std::stop_token& stop) {
@@ -124,6 +144,13 @@ Mismatch Fetcher::accept_content(Trip& trip, const http::Response& head) {
     if (Mismatch mismatch = check_hub_head(trip, head)) {
       return mismatch;
     }
+    if (trip.by_shortcut &&
+        told_digest(trip.request.artifact, head) != trip.request.artifact.digest) {
+      return {.cause = "another file than the listed one"};
+    }
+    if (trip.by_shortcut) {
+      m_shortcut.confirm();
+    }
     if (trip.asking_round) {
       settle(trip, head);
     }
@@ -153,14 +180,7 @@ Mismatch Fetcher::check_hub_head(const Trip& trip, const http::Response& head) c
                                  artifact.size),
             .contradicts_manifest = true};
   }
-  // The tag of a redirect may be the redirect's own, and that of an LFS file's content its store's.
-  const bool regular = artifact.digest.algorithm() == digest::Algorithm::git_blob_sha1;
-  auto etag = head.headers.find("X-Linked-Etag");
-  if (!etag && regular && head.status < 300) {
-    etag = head.headers.find("ETag");
-  }
-  const auto digest = digest::Digest::from_hex(artifact.digest.algorithm(),
-                                               http::normalize_etag(etag.value_or("")));
+  const auto digest = told_digest(artifact, head);
   if (digest && *digest != artifact.digest) {
     return {.cause = fmt::format("the server has a file with checksum {}, listed is {}",
                                  digest->to_string(), artifact.digest.to_string()),

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view k_resolve = "/resolve/";
 
-std::optional<http::Url> expected(const http::Url& question, const Artifact& artifact) {
+std::optional<http::Url> address_of(const http::Url& question, const Artifact& artifact) {
   const std::string& path = question.path();
   const auto middle = path.find(k_resolve);
   // How a path with encoded characters is encoded once more has not been seen.
@@ -27,15 +27,24 @@ std::optional<http::Url> expected(const http::Url& question, const Artifact& art
 }  // namespace
 
 std::optional<http::Url> Shortcut::past(const http::Url& question, const Artifact& artifact) const {
-  return m_state == State::confirmed ? expected(question, artifact) : std::nullopt;
+  const State state = m_state;
+  return state == State::untried || state == State::confirmed ? address_of(question, artifact)
+                                                              : std::nullopt;
 }
 
+void Shortcut::confirm() { move(State::untried, State::confirmed); }
+
 void Shortcut::learn(const http::Url& question, const Artifact& artifact, const http::Url& target) {
-  const auto guess = expected(question, artifact);
-  if (guess && guess->on_the_wire() == target.on_the_wire()) {
-    State unknown = State::unknown;
-    m_state.compare_exchange_strong(unknown, State::confirmed);
+  const auto address = address_of(question, artifact);
+  if (address && address->on_the_wire() == target.on_the_wire()) {
+    move(State::untried, State::confirmed);
+    move(State::doubtful, State::confirmed);
   }
+}
+
+void Shortcut::give_up() {
+  move(State::confirmed, State::wrong);
+  move(State::untried, State::doubtful);
 }
 
 }  // namespace nai::source
