@@ -28,6 +28,8 @@ constexpr long k_receive_buffer_bytes = 512L * 1024;
 // Servers of this trade reset connections that were idle for about 55 s.
 constexpr long k_max_idle_seconds = 50;
 constexpr long k_keepalive_seconds = 30;
+// How long a stop request or a deadline may go unnoticed while nothing arrives.
+constexpr int k_longest_poll_ms = 1000;
 
 // libcurl takes its options through C varargs: what is passed must have the very type it reads.
 template <typename Value>
@@ -105,19 +107,20 @@ class HeaderList {
   curl_slist* m_list = nullptr;
 };
 
-// An easy handle with the connections it keeps, and what OpenSSL says of their certificates.
+// An easy handle, a multi handle of its own with the connections it keeps, and what OpenSSL says of
+// their certificates.
 class Handle {
  public:
-  explicit Handle(const TrustStore& trust) : m_easy(curl_easy_init()), m_trust(&trust) {
-    if (m_easy == nullptr) {
+  explicit Handle(const TrustStore& trust) : m_trust(&trust) {
+    if (!m_multi || !m_easy) {
       throw std::bad_alloc();
     }
   }
-  ~Handle() { curl_easy_cleanup(m_easy); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
 
-  [[nodiscard]] CURL* easy() const { return m_easy; }
+  [[nodiscard]] CURL* easy() const { return m_easy.get(); }
+  // As curl_easy_perform(), which would ask for the state of the socket also where TLS has more
+  // that has arrived already: a system call for each few records.
+  [[nodiscard]] CURLcode perform();
   [[nodiscard]] const TrustStore& trust() const { return *m_trust; }
 
   Verification verification;
@@ -125,9 +128,40 @@ class Handle {
   std::array<char, CURL_ERROR_SIZE> error_text{};
 
  private:
-  CURL* m_easy;
+  struct Cleanup {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+  struct EasyCleanup {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+
+  std::unique_ptr<CURLM, Cleanup> m_multi{curl_multi_init()};
+  std::unique_ptr<CURL, EasyCleanup> m_easy{curl_easy_init()};
   const TrustStore* m_trust;
 };
+
+CURLcode Handle::perform() {
+  CURLMcode problem = curl_multi_add_handle(m_multi.get(), easy());
+  for (int running = 1; problem == CURLM_OK && running != 0;) {
+    problem = curl_multi_perform(m_multi.get(), &running);
+    long wait = -1;  // 0: there is more to do at once
+    if (problem == CURLM_OK && running != 0) {
+      problem = curl_multi_timeout(m_multi.get(), &wait);
+    }
+    if (problem == CURLM_OK && running != 0 && wait != 0) {
+      problem = curl_multi_poll(m_multi.get(), nullptr, 0, k_longest_poll_ms, nullptr);
+    }
+  }
+  CURLcode result = problem == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+  int more = 0;
+  while (const CURLMsg* message = curl_multi_info_read(m_multi.get(), &more)) {
+    if (message->msg == CURLMSG_DONE) {
+      result = message->data.result;
+    }
+  }
+  curl_multi_remove_handle(m_multi.get(), easy());
+  return result;
+}
 
 // Idle handles, the last used first, so that a few connections stay warm rather than many lukewarm.
 class HandlePool {
@@ -198,7 +232,7 @@ class CurlClient final : public Client {
     set_connection(handle);
     set_request(handle.easy(), request, headers);
     set_callbacks(handle.easy(), exchange);
-    const CURLcode code = curl_easy_perform(handle.easy());
+    const CURLcode code = handle.perform();
     exchange.rethrow();
 
     std::optional<TransportError> own_error = exchange.own_error();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "paired_hashing.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <utility>
 
@@ -10,6 +12,9 @@ namespace {
 
 // In this time others bring a block where connections are fast enough for the checksum to matter.
 constexpr std::chrono::milliseconds k_wait_for_second{5};
+// A block can wait for its checksum, but a server or a network cannot wait long for who receives:
+// threads that do go first. Linux counts niceness by thread.
+constexpr int k_niceness = 4;
 
 }  // namespace
 
@@ -49,6 +54,7 @@ std::optional<PairedHashing::File> PairedHashing::take() {
 }
 
 void PairedHashing::run(const std::stop_token& stop) {
+  [[maybe_unused]] const int niceness = nice(k_niceness);
   while (true) {
     std::unique_lock lock(m_mutex);
     if (!m_added.wait(lock, stop, [this] { return !m_ready.empty(); }) || stop.stop_requested()) {

@@ -17,7 +17,8 @@
 namespace nai::transfer {
 
 // Threads that bring together files whose next bytes wait in memory, to hash two of them at a time.
-// A thread that has one waits a moment for another, then takes it alone.
+// A thread that has one waits a moment for another, then takes it alone. They run with less
+// priority than the thread that started them.
 class PairedHashing {
  public:
   struct File {

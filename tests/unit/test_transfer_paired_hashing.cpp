@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
+
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -95,4 +99,16 @@ TEST_CASE("a file may become ready again while it is handled, and after the end"
   pairs.stop();
   pairs.add({2, nullptr});
   CHECK(hashed.wait_for(2) == Groups{{0}, {1}});
+}
+
+TEST_CASE("who receives goes before who hashes") {
+  std::atomic<int> niceness{-100};
+  PairedHashing pairs(1,
+                      [&](const PairedHashing::File&, const std::optional<PairedHashing::File>&) {
+                        niceness = getpriority(PRIO_PROCESS, 0);  // of this thread
+                        niceness.notify_all();
+                      });
+  pairs.add({0, nullptr});
+  niceness.wait(-100);
+  CHECK(niceness == std::min(getpriority(PRIO_PROCESS, 0) + 4, 19));
 }
