@@ -6,8 +6,11 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
+
+#include "digest/prefetch.hpp"
 
 namespace nai::digest {
 
@@ -119,7 +122,10 @@ NAI_WITH_SHA void sha256_pair(const Sha256Lane& first, const Sha256Lane& second,
                               std::size_t blocks) {
   Lane a{load_state(first.words), {}};
   Lane b{load_state(second.words), {}};
+  const std::size_t last = (std::max<std::size_t>(blocks, 1) - 1) * k_block_bytes;
   for (std::size_t at = 0; at < blocks * k_block_bytes; at += k_block_bytes) {
+    prefetch(first.data + std::min(at + k_prefetch_bytes, last));
+    prefetch(second.data + std::min(at + k_prefetch_bytes, last));
     const State a_before = a.state;
     const State b_before = b.state;
     all_rounds(a, first.data + at, b, second.data + at, std::make_index_sequence<16>{});

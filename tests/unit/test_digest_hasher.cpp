@@ -37,6 +37,15 @@ TEST_CASE("digests of known content") {
   CHECK(blob.digest().hex() == "ce013625030ba8dba906f756967f9e9ca394464a");
   CHECK(Hasher(Algorithm::git_blob_sha1, 0).digest().hex() ==
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+  // Several times what is fetched into the cache at once, and a rest; by sha256sum and git.
+  const std::string content = pattern(5000);
+  Hasher long_sha256(Algorithm::sha256, content.size());
+  long_sha256.update(bytes(content));
+  CHECK(long_sha256.digest().hex() ==
+        "ec24bebc7866ac93334f5390b42259dd4277cb69144a83731efcfe73fea0538b");
+  Hasher long_blob(Algorithm::git_blob_sha1, content.size());
+  long_blob.update(bytes(content));
+  CHECK(long_blob.digest().hex() == "e68a85f998a216dae961df844cd78b3c0b0661b2");
 }
 
 TEST_CASE("a saved checksum goes on in another process as if nothing had happened") {
