@@ -18,7 +18,7 @@ namespace nai::app {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& message) {
+[[noreturn]] void refuse_argument(const std::string& message) {
   throw util::Error(util::ErrorKind::usage, message);
 }
 
@@ -40,25 +40,25 @@ bool is_plain_word(std::string_view word) {
 
 [[noreturn]] void refuse_unknown(std::string_view word) {
   if (!word.starts_with('-')) {
-    refuse(is_plain_word(word)
-               ? fmt::format("unknown command \"{}\": expected {}", word, command_names())
-               : std::string("an argument that is neither a command nor an option"));
+    refuse_argument(is_plain_word(word)
+                        ? fmt::format("unknown command \"{}\": expected {}", word, command_names())
+                        : std::string("an argument that is neither a command nor an option"));
   }
   const auto name = util::printable(word.substr(0, word.find('=')), 64);
   if (util::contains_ignoring_case(name, "token") || util::contains_ignoring_case(name, "key")) {
-    refuse(
+    refuse_argument(
         fmt::format("unknown option {}: tokens are not taken as arguments, where other users "
                     "could read them; set HF_TOKEN or use --token-file",
                     name));
   }
-  refuse("unknown option " + name);
+  refuse_argument("unknown option " + name);
 }
 
 void check_repetition(const Arguments& arguments) {
   for (const Setting& setting : settings()) {
     const auto given = arguments.values.find(setting.flag);
     if (given != arguments.values.end() && given->second.size() > 1 && !setting.repeatable) {
-      refuse(fmt::format("{} is given more than once", setting.flag));
+      refuse_argument(fmt::format("{} is given more than once", setting.flag));
     }
   }
 }
@@ -102,15 +102,15 @@ Arguments parse_arguments(std::span<const char* const> arguments) {
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    refuse(util::printable(error.what(), 200));
+    refuse_argument(util::printable(error.what(), 200));
   }
   if (const auto unknown = app.remaining(true); !unknown.empty()) {
     refuse_unknown(unknown.front());
   }
   for (const auto* subcommand : app.get_subcommands()) {
     if (!result.command.empty()) {
-      refuse(fmt::format("two commands, {} and {}: only one at a time", result.command,
-                         subcommand->get_name()));
+      refuse_argument(fmt::format("two commands, {} and {}: only one at a time", result.command,
+                                  subcommand->get_name()));
     }
     result.command = subcommand->get_name();
   }

@@ -14,6 +14,7 @@
 
 #include "app/arguments.hpp"
 #include "app/commands/commands.hpp"
+#include "app/redactor.hpp"
 #include "app/settings.hpp"
 #include "app/token.hpp"
 
@@ -25,7 +26,6 @@ constexpr std::array<std::string_view, 2> k_hub_token_variables{"HF_TOKEN",
                                                                 "HUGGING_FACE_HUB_TOKEN"};
 constexpr std::array<std::string_view, 2> k_ngc_key_variables{"NGC_API_KEY", "NGC_CLI_API_KEY"};
 constexpr std::array<std::string_view, 1> k_registry_password_variables{"REGISTRY_PASSWORD"};
-constexpr std::size_t k_shortest_secret = 4;
 
 [[noreturn]] void refuse(const std::string& message) {
   throw util::Error(util::ErrorKind::usage, message);

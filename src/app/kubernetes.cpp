@@ -19,7 +19,7 @@ namespace nai::app {
 
 namespace {
 
-constexpr std::size_t k_max_name_bytes = 40;
+constexpr std::size_t k_max_job_name_bytes = 40;
 
 // YAML takes JSON's strings.
 std::string yaml_string(std::string_view text) {
@@ -28,7 +28,7 @@ std::string yaml_string(std::string_view text) {
 
 using Variables = std::vector<std::pair<std::string_view, std::string>>;
 
-std::string list_of(const std::vector<std::string>& patterns) {
+std::string json_list_of(const std::vector<std::string>& patterns) {
   return patterns.empty() ? "" : nlohmann::json(patterns).dump();
 }
 
@@ -85,8 +85,8 @@ Variables variables_of(const Config& config, const std::string& version) {
                       {"OUTPUT_FORMAT", nim ? "nim" : "hf"},
                       {"TERMINATION_MESSAGE_FILE_PATH", "/dev/termination-log"},
                       {"HF_ENDPOINT", address_of("HF_ENDPOINT", config.hub_endpoint)},
-                      {"ALLOW_PATTERNS", list_of(config.include)},
-                      {"IGNORE_PATTERNS", list_of(config.exclude)}};
+                      {"ALLOW_PATTERNS", json_list_of(config.include)},
+                      {"IGNORE_PATTERNS", json_list_of(config.exclude)}};
   if (nim) {
     add_image(config, variables);
   }
@@ -228,7 +228,7 @@ std::string object_name(std::string_view text) {
       name += plain ? c : '-';
     }
   }
-  name.resize(std::min(name.size(), k_max_name_bytes));
+  name.resize(std::min(name.size(), k_max_job_name_bytes));
   while (name.ends_with('-')) {
     name.pop_back();
   }

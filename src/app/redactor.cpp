@@ -12,8 +12,6 @@ namespace nai::app {
 
 namespace {
 
-constexpr std::size_t k_shortest_secret = 4;
-
 // "host/path" of "user:password@host/path?query#fragment".
 std::string_view harmless_part(std::string_view address) {
   address = address.substr(0, address.find('?'));

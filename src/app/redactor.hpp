@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -8,10 +9,13 @@
 
 namespace nai::app {
 
+// A shorter text would match anything.
+inline constexpr std::size_t k_shortest_secret = 4;
+
 // The last line of defence for secrets: whoever builds a message must not put one in. Thread-safe.
 class Redactor {
  public:
-  // Ignores texts of fewer than four bytes, which would match anything.
+  // Ignores texts shorter than k_shortest_secret.
   void add(std::string secret);
   // `text` with every known secret replaced by "***".
   [[nodiscard]] std::string without_secrets(std::string_view text) const;

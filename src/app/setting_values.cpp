@@ -15,7 +15,7 @@ namespace {
 
 using util::k_kib;
 
-constexpr std::size_t k_max_name_bytes = 256;
+constexpr std::size_t k_max_plain_name_bytes = 256;
 
 bool has_space_or_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -88,7 +88,7 @@ std::string set_path(std::filesystem::path& target, std::string_view value) {
 // The rules of git-check-ref-format that keep a revision apart from a path or an expression.
 std::string set_revision(std::string& target, std::string_view value) {
   constexpr std::array<std::string_view, 4> k_refused{"..", "//", "@{", "\\"};
-  const bool refused = value.size() > k_max_name_bytes || has_space_or_control(value) ||
+  const bool refused = value.size() > k_max_plain_name_bytes || has_space_or_control(value) ||
                        value.find_first_of("~^:?*[") != std::string_view::npos ||
                        value.front() == '/' || value.back() == '/' || value.front() == '-' ||
                        std::any_of(k_refused.begin(), k_refused.end(), [&](std::string_view part) {
@@ -102,8 +102,8 @@ std::string set_revision(std::string& target, std::string_view value) {
 }
 
 std::string set_model_name(std::string& target, std::string_view value) {
-  if (util::printable(value, k_max_name_bytes) != value) {
-    return fmt::format("a name of at most {} printable characters", k_max_name_bytes);
+  if (util::printable(value, k_max_plain_name_bytes) != value) {
+    return fmt::format("a name of at most {} printable characters", k_max_plain_name_bytes);
   }
   target = value;
   return {};

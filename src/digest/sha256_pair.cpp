@@ -19,7 +19,7 @@ namespace {
 #define NAI_WITH_SHA __attribute__((target("sha,sse4.1")))
 #define NAI_PART_OF_ROUND NAI_WITH_SHA __attribute__((always_inline)) inline
 
-constexpr std::size_t k_block_bytes = 64;
+constexpr std::size_t k_sha256_block_bytes = 64;
 
 // FIPS 180-4, 4.2.2.
 alignas(16) constexpr std::array<std::uint32_t, 64> k_constants = {
@@ -122,8 +122,8 @@ NAI_WITH_SHA void sha256_pair(const Sha256Lane& first, const Sha256Lane& second,
                               std::size_t blocks) {
   Lane a{load_state(first.words), {}};
   Lane b{load_state(second.words), {}};
-  const std::size_t last = (std::max<std::size_t>(blocks, 1) - 1) * k_block_bytes;
-  for (std::size_t at = 0; at < blocks * k_block_bytes; at += k_block_bytes) {
+  const std::size_t last = (std::max<std::size_t>(blocks, 1) - 1) * k_sha256_block_bytes;
+  for (std::size_t at = 0; at < blocks * k_sha256_block_bytes; at += k_sha256_block_bytes) {
     prefetch(first.data + std::min(at + k_prefetch_bytes, last));
     prefetch(second.data + std::min(at + k_prefetch_bytes, last));
     const State a_before = a.state;

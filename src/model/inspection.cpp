@@ -28,7 +28,7 @@ using Json = nlohmann::json;
 
 // Larger ones are no configuration, and their indexes would take memory.
 constexpr std::uint64_t k_max_json_bytes = std::uint64_t{64} << 20U;
-constexpr std::size_t k_longest_name = 200;
+constexpr std::size_t k_longest_shown_name = 200;
 constexpr std::size_t k_max_findings = 100;
 // Real ones name a few hundred, and a hostile one must not fill the memory.
 constexpr std::size_t k_max_named_files = 20'000;
@@ -187,7 +187,7 @@ void Inspection::check_index(const std::string& path, const ObjectReader& index)
   }
   if (missing > 0) {
     note(path, fmt::format("names {}{}, which the model does not have",
-                           util::printable(first, k_longest_name),
+                           util::printable(first, k_longest_shown_name),
                            missing == 1 ? "" : fmt::format(" and {} more files", missing - 1)));
   }
 }

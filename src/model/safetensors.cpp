@@ -24,7 +24,7 @@ using Json = nlohmann::json;
 constexpr std::uint64_t k_prefix_bytes = 8;
 // The format's own limit.
 constexpr std::uint64_t k_max_header_bytes = 100'000'000;
-constexpr std::size_t k_longest_name = 100;
+constexpr std::size_t k_longest_tensor_name = 100;
 
 constexpr std::array<std::pair<std::string_view, unsigned>, 22> k_bits{{
     {"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8},
@@ -54,7 +54,7 @@ struct Tensor {
 };
 
 std::string in_quotes(std::string_view name) {
-  return '"' + util::printable(name, k_longest_name) + '"';
+  return '"' + util::printable(name, k_longest_tensor_name) + '"';
 }
 
 std::string problem_of(const Tensor& tensor) {
@@ -75,7 +75,7 @@ std::string problem_of(const Tensor& tensor) {
       bits % 8 != 0 || bits / 8 != tensor.offsets[1] - tensor.offsets[0]) {
     return fmt::format("tensor {} has {} bytes, which its type {} and shape do not take", name,
                        tensor.offsets[1] - tensor.offsets[0],
-                       util::printable(*tensor.type, k_longest_name));
+                       util::printable(*tensor.type, k_longest_tensor_name));
   }
   return {};
 }

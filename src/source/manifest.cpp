@@ -18,12 +18,12 @@ namespace {
 
 constexpr std::size_t k_max_path_bytes = 4096;    // PATH_MAX
 constexpr std::size_t k_max_segment_bytes = 255;  // NAME_MAX of Linux file systems and NFS
-constexpr std::size_t k_max_shown_bytes = 200;
+constexpr std::size_t k_max_shown_name_bytes = 200;
 
-[[noreturn]] void refuse(std::string_view path, std::string_view why) {
+[[noreturn]] void refuse_path(std::string_view path, std::string_view why) {
   throw util::Error(util::ErrorKind::content_mismatch,
                     fmt::format("the repository has a file that cannot be stored, \"{}\": {}",
-                                util::printable(path, k_max_shown_bytes), why));
+                                util::printable(path, k_max_shown_name_bytes), why));
 }
 
 bool is_drive(std::string_view segment) {
@@ -33,36 +33,36 @@ bool is_drive(std::string_view segment) {
 
 void check_segment(std::string_view path, std::string_view segment) {
   if (segment.empty()) {
-    refuse(path, "empty path segment");
+    refuse_path(path, "empty path segment");
   }
   if (segment == "." || segment == "..") {
-    refuse(path, "\".\" or \"..\" as a path segment");
+    refuse_path(path, "\".\" or \"..\" as a path segment");
   }
   if (segment.size() > k_max_segment_bytes) {
-    refuse(path, "a name of more than 255 bytes");
+    refuse_path(path, "a name of more than 255 bytes");
   }
   if (is_drive(segment)) {
-    refuse(path, "a drive letter");
+    refuse_path(path, "a drive letter");
   }
 }
 
 void check_path(std::string_view path) {
   if (path.empty()) {
-    refuse(path, "empty path");
+    refuse_path(path, "empty path");
   }
   if (path.size() > k_max_path_bytes) {
-    refuse(path, "a path of more than 4096 bytes");
+    refuse_path(path, "a path of more than 4096 bytes");
   }
   if (path.front() == '/') {
-    refuse(path, "absolute path");
+    refuse_path(path, "absolute path");
   }
   for (const char c : path) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F) {
-      refuse(path, "control character");
+      refuse_path(path, "control character");
     }
     if (c == '\\') {
-      refuse(path, "backslash");
+      refuse_path(path, "backslash");
     }
   }
   for (const std::string_view segment : util::split(path, '/')) {
@@ -95,15 +95,15 @@ class Names {
       return;
     }
     const Name& first = found->second;
-    const std::string shown = util::printable(first.owner, k_max_shown_bytes);
+    const std::string shown = util::printable(first.owner, k_max_shown_name_bytes);
     if (first.directory != directory) {
-      refuse(path, fmt::format("\"{}\" needs a directory where another file is", shown));
+      refuse_path(path, fmt::format("\"{}\" needs a directory where another file is", shown));
     }
     if (first.spelling != name) {
-      refuse(path, fmt::format("differs only in case from \"{}\"", shown));
+      refuse_path(path, fmt::format("differs only in case from \"{}\"", shown));
     }
     if (!directory) {
-      refuse(path, "listed twice");
+      refuse_path(path, "listed twice");
     }
   }
 

@@ -22,7 +22,7 @@ namespace {
 
 // A sync that finds a longer journal makes it short again: a line stands for a block, which on a
 // slow network may be as small as 64 KiB.
-constexpr std::uint64_t k_max_journal_bytes = std::uint64_t{1} << 20U;
+constexpr std::uint64_t k_compact_journal_bytes = std::uint64_t{1} << 20U;
 
 bool checksum_fits(const ContentFile& content, const JournaledBlock& block) {
   std::vector<std::byte> data(block.range.length);
@@ -249,7 +249,7 @@ void PartialFile::sync(const digest::Hasher& verified) {
   }
   m_unsynced_bytes -= covered_bytes;
   m_recorded_position = verified.position();
-  if (m_journal->position() > k_max_journal_bytes) {
+  if (m_journal->position() > k_compact_journal_bytes) {
     compact_journal(verified);
   }
 }

@@ -18,7 +18,7 @@ namespace nai::storage {
 
 namespace {
 
-constexpr std::uint64_t k_format = 1;
+constexpr std::uint64_t k_record_format = 1;
 // 200 bytes and 5 values a file, and room for half a million files. What is larger is not believed:
 // the files are read again then.
 constexpr std::size_t k_max_record_bytes = std::size_t{128} << 20U;
@@ -96,9 +96,9 @@ std::optional<Record> parse_record(std::string_view text, std::string& problem) 
     return std::nullopt;
   }
   const auto format = util::unsigned_member(*json, "format");
-  if (format != k_format) {
+  if (format != k_record_format) {
     problem = fmt::format("its format is {}, this program knows {}",
-                          format ? std::to_string(*format) : "missing", k_format);
+                          format ? std::to_string(*format) : "missing", k_record_format);
     return std::nullopt;
   }
   const auto text_of = [&](const char* name) {
@@ -188,16 +188,11 @@ void save_record(const std::filesystem::path& path, const Record& record) {
   for (const RecordedFile& file : record.files) {
     files.push_back(to_json(file));
   }
-  nlohmann::json json = {{"format", k_format},
-                         {"source", record.source},
-                         {"revision", record.revision},
-                         {"selection", record.selection},
-                         {"model_name", record.model_name},
-                         {"program", record.program},
-                         {"started_at", record.started_at},
-                         {"completed_at", record.completed_at},
-                         {"files", std::move(files)},
-                         {"findings", to_json(record.findings)}};
+  nlohmann::json json = {{"format", k_record_format},       {"source", record.source},
+                         {"revision", record.revision},     {"selection", record.selection},
+                         {"model_name", record.model_name}, {"program", record.program},
+                         {"started_at", record.started_at}, {"completed_at", record.completed_at},
+                         {"files", std::move(files)},       {"findings", to_json(record.findings)}};
   add_arrangement(json, record.arrangement);
   util::replace_file(path, json.dump(1) + "\n");
 }

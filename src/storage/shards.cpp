@@ -23,7 +23,7 @@ namespace nai::storage {
 
 namespace {
 
-constexpr std::uint64_t k_format = 1;
+constexpr std::uint64_t k_plan_format = 1;
 constexpr std::size_t k_max_plan_bytes = std::size_t{64} << 10U;
 
 // Of one length, so that each overwrites the others.
@@ -44,7 +44,7 @@ std::string_view text_of(ShardState state) {
 }
 
 std::string plan_text(const ShardPlan& plan) {
-  const nlohmann::ordered_json json{{"format", k_format},          {"source", plan.source},
+  const nlohmann::ordered_json json{{"format", k_plan_format},     {"source", plan.source},
                                     {"requested", plan.requested}, {"revision", plan.revision},
                                     {"selection", plan.selection}, {"count", plan.count}};
   return json.dump(2) + "\n";
@@ -59,7 +59,7 @@ bool ShardPlan::same_request(const ShardPlan& other) const {
 
 std::optional<ShardPlan> parse_shard_plan(std::string_view text) {
   const auto json = util::parse_json(text);
-  if (!json || util::unsigned_member(*json, "format") != k_format) {
+  if (!json || util::unsigned_member(*json, "format") != k_plan_format) {
     return std::nullopt;
   }
   const auto source = util::string_member(*json, "source");

@@ -9,12 +9,12 @@ namespace nai::transfer {
 namespace {
 
 // What direct writes need at most.
-constexpr std::align_val_t k_alignment{4096};
+constexpr std::align_val_t k_memory_alignment{4096};
 
 }  // namespace
 
 void BlockPool::Free::operator()(std::byte* memory) const {
-  ::operator delete(memory, k_alignment);
+  ::operator delete(memory, k_memory_alignment);
 }
 
 BlockPool::Block::Block(Block&& other) noexcept
@@ -52,7 +52,8 @@ bool BlockPool::is_scarce() const {
 
 BlockPool::Block BlockPool::take_locked() {
   if (m_idle.empty()) {
-    m_memory.emplace_back(static_cast<std::byte*>(::operator new(m_block_bytes, k_alignment)));
+    m_memory.emplace_back(
+        static_cast<std::byte*>(::operator new(m_block_bytes, k_memory_alignment)));
     m_idle.push_back(m_memory.back().get());
   }
   ++m_in_use;

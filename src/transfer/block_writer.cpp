@@ -15,7 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds k_max_block_age{20};
 constexpr std::size_t k_min_block_bytes = std::size_t{64} << 10U;
 // What a direct write must be a multiple of.
-constexpr std::size_t k_alignment = 4096;
+constexpr std::size_t k_write_alignment = 4096;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ std::size_t BlockWriter::room() const {
 // What there is up to the last multiple of the alignment in the file.
 std::size_t BlockWriter::aligned_bytes() const {
   const std::uint64_t begin = m_target.range.offset + m_written;
-  const std::uint64_t end = (begin + m_filled) / k_alignment * k_alignment;
+  const std::uint64_t end = (begin + m_filled) / k_write_alignment * k_write_alignment;
   return static_cast<std::size_t>(std::max(end, begin) - begin);
 }
 
@@ -76,7 +76,7 @@ void BlockWriter::hand_over(std::size_t length) {
     return;
   }
   // The file may keep the block.
-  std::array<std::byte, k_alignment> rest{};
+  std::array<std::byte, k_write_alignment> rest{};
   const std::size_t rest_bytes = m_cut ? 0 : m_filled - length;
   std::memcpy(rest.data(), m_block.bytes().data() + length, rest_bytes);
   m_filled = rest_bytes;

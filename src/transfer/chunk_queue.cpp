@@ -8,19 +8,19 @@ namespace nai::transfer {
 namespace {
 
 // Blocks are written and aligned in units of this, so chunks end there too.
-constexpr std::uint64_t k_alignment = std::uint64_t{1} << 20U;
+constexpr std::uint64_t k_lease_alignment = std::uint64_t{1} << 20U;
 
 // A file of so many of the shortest chunks is small. The Hub serves files of up to 10 MB itself,
 // and each of their ranges would be a request to it.
 constexpr std::uint64_t k_small_chunks = 2;
 
 // A lease that ends sooner than this is left to its worker.
-constexpr double k_worth_seconds = 1;
+constexpr double k_worth_dividing_seconds = 1;
 
 // A lease that ends sooner than this holds up nobody.
 constexpr double k_long_seconds = 2;
 
-constexpr std::chrono::seconds k_patience{5};
+constexpr std::chrono::seconds k_redial_patience{5};
 
 // Less than this is no progress: a server that sends a few bytes a minute must not keep a run alive
 // for ever.
@@ -116,18 +116,18 @@ Lease ChunkQueue::take_large(LargeFiles::iterator chosen) {
 // more than opening one costs.
 ActiveLease* ChunkQueue::slowest(util::SteadyTime now) {
   ActiveLease* slowest = nullptr;
-  double longest = k_worth_seconds;
+  double longest = k_worth_dividing_seconds;
   for (auto& [id, active] : m_active) {
     const double elapsed = std::chrono::duration<double>(now - active.begun).count();
     const bool silent = active.done_bytes() == 0;
-    if (active.left_bytes() == 0 || elapsed < k_worth_seconds ||
+    if (active.left_bytes() == 0 || elapsed < k_worth_dividing_seconds ||
         (silent && now - active.begun < patience(active.lease))) {
       continue;
     }
     const double bytes = static_cast<double>(std::max<std::uint64_t>(active.done_bytes(), 1));
     const double left = static_cast<double>(active.left_bytes()) * elapsed / bytes;
     // What is too little to be divided has to be worth the loss of a connection that works.
-    const bool divides = silent || active.left_bytes() >= 2 * k_alignment;
+    const bool divides = silent || active.left_bytes() >= 2 * k_lease_alignment;
     const double patient = static_cast<double>(patience(active.lease).count());
     if (left > longest && (divides || left > patient)) {
       longest = left;
@@ -150,7 +150,7 @@ void ChunkQueue::divide_long_leases(util::SteadyTime now) {
     if (m_large.contains(active.lease.file) && active.done_bytes() > 0 &&
         active.left_bytes() > 2 * length &&
         left * elapsed > k_long_seconds * static_cast<double>(active.done_bytes())) {
-      shorten(active, (active.claimed + length) / k_alignment * k_alignment, 0);
+      shorten(active, (active.claimed + length) / k_lease_alignment * k_lease_alignment, 0);
     }
   }
 }
@@ -159,10 +159,10 @@ void ChunkQueue::divide_long_leases(util::SteadyTime now) {
 void ChunkQueue::share(ActiveLease& victim) {
   const std::uint64_t left = victim.left_bytes();
   const bool silent = victim.done_bytes() == 0;
-  if (silent || left < 2 * k_alignment) {
+  if (silent || left < 2 * k_lease_alignment) {
     shorten(victim, victim.claimed, victim.lease.redials + 1);
   } else {
-    shorten(victim, (victim.claimed + left / 2) / k_alignment * k_alignment, 0);
+    shorten(victim, (victim.claimed + left / 2) / k_lease_alignment * k_lease_alignment, 0);
   }
 }
 
@@ -181,7 +181,7 @@ void ChunkQueue::shorten(ActiveLease& active, std::uint64_t end, int redials) {
 }
 
 std::chrono::seconds ChunkQueue::patience(const Lease& lease) {
-  return k_patience * (1 << std::min(lease.redials, 5));
+  return k_redial_patience * (1 << std::min(lease.redials, 5));
 }
 
 std::uint64_t ChunkQueue::claim(std::uint64_t lease, std::uint64_t end) {
@@ -232,7 +232,8 @@ std::uint64_t ChunkQueue::shared_length() const {
   }
   const std::uint64_t together =
       std::max<std::uint64_t>(m_options.window_bytes / m_options.workers, m_min_shared_bytes);
-  return std::clamp(together / k_alignment * k_alignment, std::min(k_alignment, longest), longest);
+  return std::clamp(together / k_lease_alignment * k_lease_alignment,
+                    std::min(k_lease_alignment, longest), longest);
 }
 
 // Full chunks while there is plenty; short ones where workers share a file, so that they stay
@@ -241,11 +242,13 @@ std::uint64_t ChunkQueue::chunk_length(const LargeFile& file, std::uint64_t gap_
   const std::uint64_t workers = std::max<std::size_t>(m_options.workers, 1);
   const bool shared = file.in_flight > 0 || has_shared_files();
   const std::uint64_t longest = shared ? shared_length() : m_options.chunk_bytes;
-  const std::uint64_t fair = m_large_unleased_bytes / (2 * workers) / k_alignment * k_alignment;
+  const std::uint64_t fair =
+      m_large_unleased_bytes / (2 * workers) / k_lease_alignment * k_lease_alignment;
   std::uint64_t smallest = std::min(m_options.min_chunk_bytes, longest);
   if (m_tail_bytes > 0) {
     const std::uint64_t tail = std::max(m_tail_bytes, m_min_shared_bytes);
-    smallest = std::min(smallest, std::max(tail / k_alignment * k_alignment, k_alignment));
+    smallest = std::min(smallest,
+                        std::max(tail / k_lease_alignment * k_lease_alignment, k_lease_alignment));
   }
   return std::min(gap_bytes, std::clamp(fair, smallest, longest));
 }

@@ -13,11 +13,11 @@ namespace {
 // at most this far behind: whoever waited longer would let the network idle.
 constexpr std::uint64_t k_max_lag_bytes = std::uint64_t{128} << 20U;
 // There is no waiting for one that stands still: the verifiers may be busy with another file.
-constexpr std::chrono::seconds k_patience{2};
+constexpr std::chrono::seconds k_checksum_patience{2};
 // A run after a kill hashes at most so much again of what it finds.
 constexpr std::uint64_t k_note_bytes = std::uint64_t{64} << 20U;
 // Room also comes from other files, which tell nobody.
-constexpr std::chrono::milliseconds k_look_again{10};
+constexpr std::chrono::milliseconds k_checksum_interval{10};
 
 }  // namespace
 
@@ -159,10 +159,10 @@ BlockPool::Block FileTransfer::take_spare(std::uint64_t offset) {
     const auto now = Clock::now();
     moved = position == seen ? moved : now;
     seen = position;
-    if (now - moved >= k_patience) {
+    if (now - moved >= k_checksum_patience) {
       m_stands_at = position;
     }
-    m_moved.wait_for(lock, k_look_again);
+    m_moved.wait_for(lock, k_checksum_interval);
   }
 }
 

@@ -8,7 +8,7 @@ namespace nai::transfer {
 
 namespace {
 
-constexpr std::chrono::milliseconds k_look_again{500};
+constexpr std::chrono::milliseconds k_longest_sleep{500};
 
 }  // namespace
 
@@ -47,7 +47,8 @@ std::optional<Scheduler::Work> Scheduler::next(std::size_t worker) {
     const auto ready = m_queue.next_ready();
     if (free && (ready || !m_stops.empty())) {
       // Also to see whether an active lease has become slow enough to share.
-      const auto wait = std::min(ready.value_or(now + k_look_again), now + k_look_again) - now;
+      const auto wait =
+          std::min(ready.value_or(now + k_longest_sleep), now + k_longest_sleep) - now;
       m_changed.wait_for(lock, stop, wait, changed);
     } else {
       m_changed.wait(lock, stop, changed);

@@ -14,7 +14,7 @@ constexpr double k_far_below = 0.2;
 // ... if there are enough others to compare it with ...
 constexpr std::size_t k_least_others = 3;
 // ... and it would still take this long.
-constexpr double k_worth_seconds = 10;
+constexpr double k_worth_redialing_seconds = 10;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ std::vector<std::uint64_t> Stragglers::observe(util::SteadyTime now,
   std::vector<std::uint64_t> result;
   for (const Speed& speed : speeds) {
     const auto left = static_cast<double>(speed.lease->left_bytes());
-    if (speed.bytes_per_second < bar && left > k_worth_seconds * speed.bytes_per_second) {
+    if (speed.bytes_per_second < bar && left > k_worth_redialing_seconds * speed.bytes_per_second) {
       result.push_back(speed.lease->lease.id);
     }
   }

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "download_bench.hpp"
+#include "integration/download_bench.hpp"
 
 using namespace nai;
 using Catch::Matchers::ContainsSubstring;

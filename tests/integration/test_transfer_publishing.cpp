@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "download_bench.hpp"
+#include "integration/download_bench.hpp"
 
 using namespace nai;
 using namespace std::chrono_literals;

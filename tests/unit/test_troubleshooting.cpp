@@ -107,7 +107,7 @@ std::map<std::string, std::set<std::string>> sentences() {
   collect(all, R"(\bErrorKind::(\w+),)", nullptr);
   collect(all, R"(\bstorage_error\()", "storage");
   collect(all, R"(\bnetwork_error\()", "temporary");
-  collect(sources("src/app"), R"(\brefuse\((?!const |std::string_view))", "usage");
+  collect(sources("src/app"), R"(\brefuse(?:_argument)?\((?!const |std::string_view))", "usage");
   result.erase("interrupted");
   return result;
 }

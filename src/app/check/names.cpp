@@ -23,7 +23,7 @@ namespace nai::app {
 
 namespace {
 
-constexpr std::string_view k_group = "names";
+constexpr std::string_view k_names_group = "names";
 constexpr std::size_t k_shown_addresses = 3;
 
 bool is_address(const std::string& host) {
@@ -75,12 +75,12 @@ Lookup look_up(const std::string& host) {
   return lookup;
 }
 
-std::string list_of(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
 std::string servers_of(const ResolverSettings& settings) {
-  return settings.servers.empty() ? "(/etc/resolv.conf names none)" : list_of(settings.servers);
+  return settings.servers.empty() ? "(/etc/resolv.conf names none)" : joined(settings.servers);
 }
 
 Finding judge_found(const std::string& host, const Lookup& lookup) {
@@ -90,13 +90,14 @@ Finding judge_found(const std::string& host, const Lookup& lookup) {
   std::string text = fmt::format("{} has the address {}{}", host, fmt::join(shown, ", "),
                                  more > 0 ? fmt::format(" and {} more", more) : "");
   if (!lookup.full_name.starts_with(host + ".")) {
-    return fine(k_group, std::move(text));
+    return fine(k_names_group, std::move(text));
   }
   text += fmt::format(", found as {}", lookup.full_name);
   if (!lookup.exists_alone) {
-    return fine(k_group, std::move(text));
+    return fine(k_names_group, std::move(text));
   }
-  return warning(k_group, text + ": a search domain answers for a name that exists without it",
+  return warning(k_names_group,
+                 text + ": a search domain answers for a name that exists without it",
                  "remove the wildcard record from that domain, or set the option ndots:1 in the "
                  "pod's dnsConfig");
 }
@@ -138,13 +139,13 @@ Finding judge_name(const std::string& host, const Lookup& lookup,
   if (lookup.state == Lookup::State::found) {
     return judge_found(host, lookup);
   }
-  Finding finding{.severity = Severity::error, .group = k_group, .text = {}};
+  Finding finding{.severity = Severity::error, .group = k_names_group, .text = {}};
   if (lookup.state == Lookup::State::unknown) {
     finding.text = fmt::format(
         "{} is not known to the name servers {} ({}), neither alone nor in the search "
         "domains {}",
         host, servers_of(settings), lookup.problem,
-        settings.domains.empty() ? "(none)" : list_of(settings.domains));
+        settings.domains.empty() ? "(none)" : joined(settings.domains));
     finding.remedy = remedy_for_unknown(host);
     return finding;
   }

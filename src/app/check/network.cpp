@@ -18,10 +18,10 @@ namespace {
 
 using http::TransportFailure;
 
-constexpr std::string_view k_group = "network";
+constexpr std::string_view k_network_group = "network";
 constexpr std::string_view k_proxy_group = "proxy";
 // Far below what certificates and signed addresses allow for.
-constexpr std::chrono::seconds k_clock_tolerance{60};
+constexpr std::chrono::seconds k_server_clock_tolerance{60};
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
@@ -120,14 +120,15 @@ Finding judge_contact(const Contact& contact) {
   const std::string origin = origin_of(contact.url);
   if (contact.error) {
     return {.severity = Severity::error,
-            .group = k_group,
+            .group = k_network_group,
             .text = fmt::format("{} cannot be used: {}", origin, contact.error->message),
             .remedy = remedy_for(contact.error->failure, contact.url)};
   }
   const http::Peer peer = contact.peer.value_or(http::Peer{});
-  return fine(k_group, fmt::format("{} answers in {} ms {} {}{}", origin, contact.time.count(),
-                                   peer.by_proxy ? "through the proxy at" : "at", peer.address,
-                                   certificate_of(peer)));
+  return fine(k_network_group,
+              fmt::format("{} answers in {} ms {} {}{}", origin, contact.time.count(),
+                          peer.by_proxy ? "through the proxy at" : "at", peer.address,
+                          certificate_of(peer)));
 }
 
 std::optional<Finding> judge_clock(const Contact& contact) {
@@ -137,11 +138,12 @@ std::optional<Finding> judge_clock(const Contact& contact) {
   }
   const auto ahead = std::chrono::round<std::chrono::seconds>(contact.local_time - *server);
   const auto difference = std::chrono::abs(ahead);
-  if (difference <= k_clock_tolerance) {
-    return fine(k_group, fmt::format("the clock here agrees with that of {}", contact.url.host()));
+  if (difference <= k_server_clock_tolerance) {
+    return fine(k_network_group,
+                fmt::format("the clock here agrees with that of {}", contact.url.host()));
   }
   return warning(
-      k_group,
+      k_network_group,
       fmt::format("the clock here is {} {} that of {}", util::format_duration(difference),
                   ahead.count() > 0 ? "ahead of" : "behind", contact.url.host()),
       "set the node's clock (NTP); certificates count as expired or not yet valid by it");

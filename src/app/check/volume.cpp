@@ -30,14 +30,14 @@ namespace nai::app {
 
 namespace {
 
-constexpr std::string_view k_group = "volume";
-constexpr std::chrono::seconds k_clock_tolerance{60};
+constexpr std::string_view k_volume_group = "volume";
+constexpr std::chrono::seconds k_volume_clock_tolerance{60};
 // One block, as a download writes it.
 constexpr std::size_t k_probe_bytes = std::size_t{1} << 20U;
 
 Finding broken(util::ErrorKind kind, std::string text, std::string remedy) {
   return {.severity = Severity::error,
-          .group = k_group,
+          .group = k_volume_group,
           .text = std::move(text),
           .remedy = std::move(remedy),
           .kind = kind};
@@ -207,8 +207,9 @@ void VolumeCheck::check_writing() {
   const auto before = std::chrono::system_clock::now();
   try {
     write_and_sync(probe.path() / "file");
-    add(fine(k_group, fmt::format("{} can be written to, and what is written reaches its disk",
-                                  mount.string())));
+    add(fine(
+        k_volume_group,
+        fmt::format("{} can be written to, and what is written reaches its disk", mount.string())));
   } catch (const util::Error& error) {
     const bool full = error.kind() == util::ErrorKind::no_space;
     add(broken(error.kind(), error.what(), remedy_for(full ? ENOSPC : EIO)));
@@ -247,13 +248,13 @@ void VolumeCheck::check_calls(const std::filesystem::path& directory) {
     } else if (call.needed) {
       add(refused(call.what + " do not work on the volume", directory, errno));
     } else {
-      add(warning(k_group,
+      add(warning(k_volume_group,
                   fmt::format("{} do not work on the volume ({}), which a download gets by without",
                               call.what, std::generic_category().message(errno)),
                   "nothing need be done"));
     }
   }
-  add(fine(k_group, fmt::format("these work on the volume: {}", working)));
+  add(fine(k_volume_group, fmt::format("these work on the volume: {}", working)));
 }
 
 // The modification time is the server's.
@@ -280,9 +281,9 @@ void VolumeCheck::check_space() {
     text += fmt::format(", the model has {}", util::format_bytes(*m_question.bytes_needed));
   }
   if (m_question.bytes_needed.value_or(0) <= available) {
-    add(fine(k_group, std::move(text)));
+    add(fine(k_volume_group, std::move(text)));
   } else {
-    add(warning(k_group, std::move(text),
+    add(warning(k_volume_group, std::move(text),
                 "enlarge the volume, unless part of the model is on it already or its server is "
                 "known to report too little"));
   }
@@ -293,22 +294,23 @@ void VolumeCheck::check_space() {
 std::vector<Finding> judge_mount(const std::filesystem::path& directory,
                                  const std::optional<storage::MountInfo>& mount) {
   if (!mount) {
-    return {
-        fine(k_group, fmt::format("how {} is mounted cannot be seen here", directory.string()))};
+    return {fine(k_volume_group,
+                 fmt::format("how {} is mounted cannot be seen here", directory.string()))};
   }
   std::vector<Finding> findings{
-      fine(k_group, fmt::format("{} is on {} of type {}, mounted at {} with {}", directory.string(),
-                                mount->source, mount->type, mount->mount_point, mount->options))};
+      fine(k_volume_group,
+           fmt::format("{} is on {} of type {}, mounted at {} with {}", directory.string(),
+                       mount->source, mount->type, mount->mount_point, mount->options))};
   if (mount->type == "overlay" || mount->mount_point == "/") {
     findings.push_back(
-        warning(k_group,
+        warning(k_volume_group,
                 fmt::format("{} is no volume but part of the container's own file system, and goes "
                             "with it",
                             directory.string()),
                 "mount the volume claim there (volumeMounts), or correct OUTPUT_MOUNT"));
   }
   if (mount->is_nfs() && mount->has_option("soft")) {
-    findings.push_back(warning(k_group,
+    findings.push_back(warning(k_volume_group,
                                "the volume is mounted soft: when its server is slow, writes fail "
                                "instead of waiting",
                                "use the mount option hard in the StorageClass or the volume"));
@@ -318,11 +320,11 @@ std::vector<Finding> judge_mount(const std::filesystem::path& directory,
 
 Finding judge_server_clock(std::chrono::seconds ahead) {
   const auto difference = std::chrono::abs(ahead);
-  if (difference <= k_clock_tolerance) {
-    return fine(k_group, "the clock of the volume's server agrees with the one here");
+  if (difference <= k_volume_clock_tolerance) {
+    return fine(k_volume_group, "the clock of the volume's server agrees with the one here");
   }
   return warning(
-      k_group,
+      k_volume_group,
       fmt::format("the clock of the volume's server is {} {} the one here",
                   util::format_duration(difference), ahead.count() > 0 ? "ahead of" : "behind"),
       "set the clocks of node and server (NTP)");

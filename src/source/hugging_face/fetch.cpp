@@ -15,8 +15,6 @@ namespace nai::source {
 
 namespace {
 
-constexpr std::chrono::seconds k_longest_rate_limit{3600};
-
 FetchResult stopped() { return {.verdict = http::Verdict::stopped, .cause = "stopped"}; }
 
 std::optional<util::SystemTime> server_time(const http::Response& response) {

@@ -19,9 +19,8 @@ namespace {
 
 // A page of a thousand tree entries has 400 KB, or 5 MB with the longest paths; parsed, JSON takes
 // many times its size.
-constexpr std::size_t k_max_answer_bytes = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t k_max_hub_answer_bytes = std::size_t{16} * 1024 * 1024;
 constexpr std::chrono::seconds k_answer_time_limit{300};
-constexpr std::chrono::seconds k_longest_rate_limit{3600};
 // A complete answer that is no JSON may be an outage's page; soon it is rather not a Hub at all.
 constexpr int k_max_malformed_tries = 4;
 constexpr std::size_t k_max_problem_bytes = 200;
@@ -158,7 +157,7 @@ Hub::Attempt Hub::attempt(const http::Url& url, http::Method method, const std::
     http::Request next = request(chain);
     next.method = method;
     next.time_limit = k_answer_time_limit;
-    http::TextResponse text = http::send_for_text(*m_client, next, k_max_answer_bytes, stop);
+    http::TextResponse text = http::send_for_text(*m_client, next, k_max_hub_answer_bytes, stop);
     result.verdict = http::classify(text.response);
     if (result.verdict != http::Verdict::redirect) {
       judge(result, std::move(text), method);
@@ -199,7 +198,7 @@ void Hub::judge(Attempt& attempt, http::TextResponse text, http::Method method) 
     attempt.verdict = http::Verdict::fatal;
     attempt.endless = true;
     attempt.cause =
-        fmt::format("the answer is larger than {}", util::format_bytes(k_max_answer_bytes));
+        fmt::format("the answer is larger than {}", util::format_bytes(k_max_hub_answer_bytes));
     return;
   }
   std::string problem;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <random>
 #include <stop_token>
@@ -18,6 +19,9 @@
 #include <nai/util/log.hpp>
 
 namespace nai::source {
+
+// A server that asks for more patience than this is taken to mean this.
+inline constexpr std::chrono::seconds k_longest_rate_limit{3600};
 
 // An answer of the Hub that asking again would not change.
 struct HubAnswer {

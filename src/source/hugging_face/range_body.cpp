@@ -13,9 +13,11 @@ namespace nai::source {
 
 namespace {
 
-constexpr std::size_t k_max_shown_bytes = 100;
+constexpr std::size_t k_max_shown_value_bytes = 100;
 
-std::string shown(std::string_view value) { return util::printable(value, k_max_shown_bytes); }
+std::string shown(std::string_view value) {
+  return util::printable(value, k_max_shown_value_bytes);
+}
 
 std::string wrong_size(std::uint64_t said, std::uint64_t expected) {
   return fmt::format("the server has {} bytes of a file that is listed with {}", said, expected);

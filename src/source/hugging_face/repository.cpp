@@ -15,7 +15,7 @@ namespace nai::source {
 namespace {
 
 constexpr std::size_t k_max_name_bytes = 96;
-constexpr std::size_t k_max_shown_bytes = 200;
+constexpr std::size_t k_max_shown_repo_bytes = 200;
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -86,7 +86,7 @@ std::string parse_repository(std::string_view repo_id) {
   if (const std::string_view problem = problem_of(id); !problem.empty()) {
     throw util::Error(util::ErrorKind::usage,
                       fmt::format("\"{}\" is not a repository such as org/name: {}",
-                                  util::printable(repo_id, k_max_shown_bytes), problem));
+                                  util::printable(repo_id, k_max_shown_repo_bytes), problem));
   }
   return std::string(id);
 }

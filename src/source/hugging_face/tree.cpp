@@ -14,12 +14,12 @@ namespace nai::source {
 
 namespace {
 
-constexpr std::size_t k_max_files = 1'000'000;
-constexpr std::size_t k_max_pages = 20'000;
+constexpr std::size_t k_max_tree_files = 1'000'000;
+constexpr std::size_t k_max_tree_pages = 20'000;
 // 8 TiB, many times the Hub's own limit. So many files of this size do not overflow their sum.
-constexpr std::uint64_t k_max_file_bytes = std::uint64_t{1} << 43U;
-static_assert(k_max_files <= (std::uint64_t{1} << 20U));
-constexpr std::size_t k_max_shown_bytes = 200;
+constexpr std::uint64_t k_max_tree_file_bytes = std::uint64_t{1} << 43U;
+static_assert(k_max_tree_files <= (std::uint64_t{1} << 20U));
+constexpr std::size_t k_max_shown_path_bytes = 200;
 constexpr std::string_view k_query = "recursive=true&expand=false";
 
 util::Error unusable(const Hub& hub, const std::string& why) {
@@ -83,7 +83,7 @@ std::vector<Artifact> list_files(Hub& hub, const std::string& commit, const std:
   std::set<std::string> visited;
   std::optional<http::Url> page = hub.api_url("/tree/" + commit, std::string(k_query));
   while (page) {
-    if (!visited.insert(page->on_the_wire()).second || visited.size() > k_max_pages) {
+    if (!visited.insert(page->on_the_wire()).second || visited.size() > k_max_tree_pages) {
       throw unusable(hub, fmt::format("its pages do not end (page {})", visited.size()));
     }
     const HubAnswer answer = hub.get_json(*page, purpose, stop);
@@ -100,8 +100,8 @@ std::vector<Artifact> list_files(Hub& hub, const std::string& commit, const std:
 }
 
 void check_file_count(const Hub& hub, std::size_t count) {
-  if (count > k_max_files) {
-    throw unusable(hub, fmt::format("it has more than {} files", k_max_files));
+  if (count > k_max_tree_files) {
+    throw unusable(hub, fmt::format("it has more than {} files", k_max_tree_files));
   }
 }
 
@@ -110,8 +110,8 @@ Artifact checked_artifact(const Hub& hub, std::string path, std::optional<std::u
   if (path.empty()) {
     throw unusable(hub, "a file has no path");
   }
-  const std::string shown = util::printable(path, k_max_shown_bytes);
-  if (!size || *size > k_max_file_bytes) {
+  const std::string shown = util::printable(path, k_max_shown_path_bytes);
+  if (!size || *size > k_max_tree_file_bytes) {
     throw unusable(hub, fmt::format("\"{}\" has no size that makes sense", shown));
   }
   if (!digest) {

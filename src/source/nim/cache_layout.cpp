@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t k_longest_name = 200;
 
-[[noreturn]] void refuse(std::string_view what, std::string_view name) {
+[[noreturn]] void refuse_name(std::string_view what, std::string_view name) {
   throw util::Error(util::ErrorKind::content_mismatch,
                     fmt::format("the model manifest has {} \"{}\", which cannot be a path", what,
                                 util::printable(name, 200)));
@@ -26,7 +26,7 @@ std::string folder_of(const std::string& repository) {
   std::string folder = "models";
   for (const std::string_view part : util::split(repository, '/')) {
     if (!is_plain_name(part)) {
-      refuse("the repository", repository);
+      refuse_name("the repository", repository);
     }
     folder += "--" + std::string(part);
   }
@@ -37,7 +37,7 @@ std::string folder_of(const std::string& repository) {
 void check_revision(const std::string& revision) {
   const auto parts = util::split(revision, '/');
   if (!std::all_of(parts.begin(), parts.end(), is_plain_name)) {
-    refuse("the version", revision);
+    refuse_name("the version", revision);
   }
 }
 
@@ -56,7 +56,7 @@ std::string CacheLayout::add(const std::string& root, const CachedFile& file) {
   check_revision(file.revision);
   const std::string base = fmt::format("{}/{}", root, folder_of(file.repository));
   if (!is_plain_name(file.snapshot)) {
-    refuse("the version", file.snapshot);
+    refuse_name("the version", file.snapshot);
   }
   std::string name = is_plain_name(file.etag) ? file.etag : file.digest.hex();
   const Artifact artifact{.path = fmt::format("{}/blobs/{}", base, name),
@@ -72,7 +72,7 @@ std::string CacheLayout::add(const std::string& root, const CachedFile& file) {
     CachedFile renamed = file;
     renamed.etag = fmt::format("{}-{}", file.digest.hex(), file.size);
     if (renamed.etag == file.etag) {
-      refuse("two contents for", file.path);
+      refuse_name("two contents for", file.path);
     }
     return add(root, renamed);
   }

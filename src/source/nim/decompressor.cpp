@@ -28,7 +28,7 @@ constexpr int k_gzip_window_bits = 15 + 16;
 // 128 MiB: what zstd's own tools take without being asked.
 constexpr int k_max_zstd_window_log = 27;
 
-[[noreturn]] void damaged(std::string_view why) {
+[[noreturn]] void damaged_layer(std::string_view why) {
   throw util::Error(util::ErrorKind::content_mismatch,
                     fmt::format("a layer cannot be unpacked: {}", why));
 }
@@ -92,7 +92,7 @@ void Decompressor::State::begin() {
 bool Decompressor::State::emit(std::span<const std::byte> data, const Take& take) {
   output += data.size();
   if (output > max_output) {
-    damaged(fmt::format("it unpacks to more than {}", util::format_bytes(max_output)));
+    damaged_layer(fmt::format("it unpacks to more than {}", util::format_bytes(max_output)));
   }
   return data.empty() || take(data);
 }
@@ -131,7 +131,7 @@ bool Decompressor::State::inflate_some(std::span<const std::byte> data, const Ta
     gzip.avail_out = static_cast<uInt>(buffer.size());
     const int result = ::inflate(&gzip, Z_NO_FLUSH);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-      damaged(gzip.msg != nullptr ? gzip.msg : "the gzip stream is damaged");
+      damaged_layer(gzip.msg != nullptr ? gzip.msg : "the gzip stream is damaged");
     }
     if (!emit(std::span(buffer).first(buffer.size() - gzip.avail_out), take)) {
       return false;
@@ -151,7 +151,7 @@ bool Decompressor::State::decompress_zstd(std::span<const std::byte> data, const
     ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
     const std::size_t result = ZSTD_decompressStream(zstd, &out, &in);
     if (ZSTD_isError(result) != 0) {
-      damaged(ZSTD_getErrorName(result));
+      damaged_layer(ZSTD_getErrorName(result));
     }
     if (!emit(std::span(buffer).first(out.pos), take)) {
       return false;

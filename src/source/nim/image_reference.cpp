@@ -16,7 +16,7 @@ constexpr std::string_view k_default_host = "nvcr.io";
 constexpr std::size_t k_max_repository_bytes = 255;
 constexpr std::size_t k_max_tag_bytes = 128;
 
-[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+[[noreturn]] void refuse_reference(std::string_view text, std::string_view why) {
   throw util::Error(
       util::ErrorKind::usage,
       fmt::format("\"{}\" is no image reference: {}; expected one such as "
@@ -80,11 +80,12 @@ http::Url take_registry(std::string_view text, std::string_view& rest) {
     rest.remove_prefix(slash + 1);
   }
   if (const auto at = host.rfind('@'); at != std::string_view::npos) {
-    refuse("..." + std::string(host.substr(at)), "it has a user or secret in front of the host");
+    refuse_reference("..." + std::string(host.substr(at)),
+                     "it has a user or secret in front of the host");
   }
   const auto url = http::Url::parse(scheme + std::string(host));
   if (!url || host.find_first_of("?#") != std::string_view::npos) {
-    refuse(text, fmt::format("\"{}\" is no host", util::printable(host, 100)));
+    refuse_reference(text, fmt::format("\"{}\" is no host", util::printable(host, 100)));
   }
   return *url;
 }
@@ -112,7 +113,7 @@ ImageReference parse_image(std::string_view text) {
     const std::string_view digest = rest.substr(at + 1);
     image.digest = digest::Digest::parse(digest);
     if (!image.digest || image.digest->algorithm() != digest::Algorithm::sha256) {
-      refuse(text, "what follows @ is not sha256: and 64 hexadecimal digits");
+      refuse_reference(text, "what follows @ is not sha256: and 64 hexadecimal digits");
     }
     rest = rest.substr(0, at);
   }
@@ -120,7 +121,7 @@ ImageReference parse_image(std::string_view text) {
   if (const auto colon = rest.find(':'); colon != std::string_view::npos) {
     image.tag = rest.substr(colon + 1);
     if (!is_tag(image.tag)) {
-      refuse(text, "a tag has up to 128 letters, digits, '_', '.' and '-'");
+      refuse_reference(text, "a tag has up to 128 letters, digits, '_', '.' and '-'");
     }
     rest = rest.substr(0, colon);
   }
@@ -128,9 +129,10 @@ ImageReference parse_image(std::string_view text) {
   const auto parts = util::split(rest, '/');
   if (rest.size() > k_max_repository_bytes ||
       !std::all_of(parts.begin(), parts.end(), is_name_part)) {
-    refuse(text, fmt::format("\"{}\" is no repository name (lower case letters, digits, and "
-                             "single '.', '_', '-' and '/' between them)",
-                             util::printable(rest, 100)));
+    refuse_reference(text,
+                     fmt::format("\"{}\" is no repository name (lower case letters, digits, and "
+                                 "single '.', '_', '-' and '/' between them)",
+                                 util::printable(rest, 100)));
   }
   return image;
 }

@@ -14,9 +14,9 @@ namespace nai::source {
 namespace {
 
 constexpr std::uint64_t k_read_to_the_end = std::uint64_t{64} << 20U;
-constexpr std::uint64_t k_max_file_bytes = std::uint64_t{64} << 20U;
+constexpr std::uint64_t k_max_wanted_file_bytes = std::uint64_t{64} << 20U;
 // What no file system takes is not worth keeping.
-constexpr std::size_t k_max_path_bytes = 4096;
+constexpr std::size_t k_max_entry_path_bytes = 4096;
 // What an entry of a map takes beside its texts.
 constexpr std::size_t k_note_bytes = 128;
 constexpr int k_max_links = 8;
@@ -73,13 +73,14 @@ std::optional<std::string> next_path(const LayerFacts& layer, const std::string&
 }
 
 // What all layers say of one path, without following links.
-struct Answer {
+struct LayersAnswer {
   Lookup found;
   std::optional<std::string> next;  // a link leads there
   bool hidden = false;
 };
 
-Answer ask_layers(const std::vector<std::optional<LayerFacts>>& layers, const std::string& path) {
+LayersAnswer ask_layers(const std::vector<std::optional<LayerFacts>>& layers,
+                        const std::string& path) {
   for (std::size_t i = layers.size(); i-- > 0;) {
     if (!layers[i]) {
       continue;
@@ -161,7 +162,8 @@ void LayerScan::keep(std::size_t bytes) {
 }
 
 bool LayerScan::on_entry(const TarEntry& entry) {
-  if (entry.path.size() > k_max_path_bytes || entry.link_target.size() > k_max_path_bytes) {
+  if (entry.path.size() > k_max_entry_path_bytes ||
+      entry.link_target.size() > k_max_entry_path_bytes) {
     return false;
   }
   const std::string_view name = name_of(entry.path);
@@ -180,7 +182,7 @@ bool LayerScan::on_entry(const TarEntry& entry) {
   if (entry.type != TarEntry::Type::file || !wanted) {
     return false;
   }
-  if (entry.size > k_max_file_bytes) {
+  if (entry.size > k_max_wanted_file_bytes) {
     throw util::Error(util::ErrorKind::content_mismatch,
                       fmt::format("the layer {} has a /{} of {}, more than makes sense",
                                   m_blob.digest.to_string(), util::printable(entry.path, 200),
@@ -214,7 +216,7 @@ bool LayerScan::on_content(std::span<const std::byte> data, bool last) {
 Lookup look_up(const std::vector<std::optional<LayerFacts>>& layers, const WantedFiles& wanted,
                std::string path) {
   for (int followed = 0; followed <= k_max_links; ++followed) {
-    Answer answer = ask_layers(layers, path);
+    LayersAnswer answer = ask_layers(layers, path);
     if (!answer.next) {
       const bool unknown = followed > 0 && !answer.hidden && !wanted.contains(path);
       return unknown && answer.found.content == nullptr ? Lookup{.needed = path} : answer.found;

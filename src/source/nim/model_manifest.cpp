@@ -17,7 +17,8 @@ namespace nai::source {
 namespace {
 
 constexpr std::size_t k_max_profiles = 10'000;
-constexpr std::size_t k_max_files = 500'000;  // of all profiles, those that aliases repeat included
+constexpr std::size_t k_max_manifest_files =
+    500'000;  // of all profiles, those that aliases repeat included
 
 [[noreturn]] void refuse(const std::string& why) {
   throw util::Error(util::ErrorKind::content_mismatch,
@@ -204,7 +205,7 @@ class Reader {
   }
 
   ProfileFile& add_file(Profile& profile) {
-    if (++m_files > k_max_files) {
+    if (++m_files > k_max_manifest_files) {
       refuse("it has too many files");
     }
     return profile.files.emplace_back();

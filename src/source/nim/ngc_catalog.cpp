@@ -17,10 +17,10 @@ namespace nai::source {
 
 namespace {
 
-constexpr std::size_t k_max_answer_bytes = std::size_t{32} << 20U;
-constexpr std::size_t k_max_files = 200'000;
-constexpr std::uint64_t k_max_pages = 2'000;
-constexpr std::chrono::seconds k_time_limit{300};
+constexpr std::size_t k_max_catalog_answer_bytes = std::size_t{32} << 20U;
+constexpr std::size_t k_max_version_files = 200'000;
+constexpr std::uint64_t k_max_version_pages = 2'000;
+constexpr std::chrono::seconds k_catalog_time_limit{300};
 
 struct Answer {
   http::Url url;  // that answered in the end
@@ -90,11 +90,12 @@ class Caller {
     http::RedirectChain chain(url);
     authorization = m_session.authorization(m_version.scope(), m_stop);
     while (true) {
-      http::Request request{.url = chain.current(), .time_limit = k_time_limit};
+      http::Request request{.url = chain.current(), .time_limit = k_catalog_time_limit};
       if (!chain.left_origin() && !authorization.empty()) {
         request.headers.add("Authorization", authorization);
       }
-      auto text = http::send_for_text(m_connection.client, request, k_max_answer_bytes, m_stop);
+      auto text =
+          http::send_for_text(m_connection.client, request, k_max_catalog_answer_bytes, m_stop);
       if (http::classify(text.response) == http::Verdict::redirect && chain.follow(text.response)) {
         continue;
       }
@@ -115,7 +116,7 @@ class Caller {
   const std::stop_token& m_stop;
 };
 
-std::optional<digest::Digest> sha256_of(std::string_view base64) {
+std::optional<digest::Digest> sha256_from_base64(std::string_view base64) {
   const auto bytes = util::base64_decode(base64);
   return bytes ? digest::Digest::from_hex(digest::Algorithm::sha256, util::to_hex(*bytes))
                : std::nullopt;
@@ -152,7 +153,7 @@ void add_page(const NgcVersion& version, const Answer& answer, NgcListing& listi
     for (const auto& file : *objects) {
       listing.files[util::string_member(file, "path").value_or("")] = {
           .size = util::unsigned_member(file, "sizeInBytes"),
-          .sha256 = sha256_of(util::string_member(file, "sha256_base64").value_or("")),
+          .sha256 = sha256_from_base64(util::string_member(file, "sha256_base64").value_or("")),
           .blake3 = {}};
     }
   } else if (paths != nullptr && paths->is_array()) {
@@ -163,13 +164,13 @@ void add_page(const NgcVersion& version, const Answer& answer, NgcListing& listi
     }
     for (std::size_t i = 0; i < paths->size(); ++i) {
       listing.files[text_at(paths, i)].sha256 =
-          sha256_of(text_at(util::member(page, "sha256_base64"), i));
+          sha256_from_base64(text_at(util::member(page, "sha256_base64"), i));
     }
   } else {
     throw util::Error(util::ErrorKind::content_mismatch,
                       fmt::format("NGC's list of {} has no files in it", version.to_string()));
   }
-  if (listing.files.size() > k_max_files) {
+  if (listing.files.size() > k_max_version_files) {
     throw util::Error(util::ErrorKind::content_mismatch,
                       fmt::format("NGC's list of {} has too many files", version.to_string()));
   }
@@ -180,7 +181,7 @@ void add_page(const NgcVersion& version, const Answer& answer, NgcListing& listi
 bool goes_on(const nlohmann::json& page, std::uint64_t number, std::size_t added,
              std::size_t listed) {
   const auto* info = util::member(page, "paginationInfo");
-  if (info == nullptr || number >= k_max_pages) {
+  if (info == nullptr || number >= k_max_version_pages) {
     return false;
   }
   if (const auto pages = util::unsigned_member(*info, "totalPages")) {

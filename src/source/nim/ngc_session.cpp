@@ -19,8 +19,8 @@ namespace nai::source {
 
 namespace {
 
-constexpr std::size_t k_max_answer_bytes = std::size_t{1} << 20U;
-constexpr std::chrono::seconds k_time_limit{60};
+constexpr std::size_t k_max_session_answer_bytes = std::size_t{1} << 20U;
+constexpr std::chrono::seconds k_session_time_limit{60};
 constexpr std::string_view k_user = "$oauthtoken";
 // What a token lives at least, where its answer does not say.
 constexpr std::uint64_t k_default_lifetime_seconds = 600;
@@ -96,7 +96,7 @@ http::Request NgcSession::token_request(const std::string& scope) const {
   http::Request request{
       .url = m_endpoints.auth.with_path(
           base + "/token", "service=ngc&scope=group/ngc:" + http::percent_encode(scope, "/")),
-      .time_limit = k_time_limit};
+      .time_limit = k_session_time_limit};
   const std::string credentials = http::basic_authorization(k_user, m_key);
   m_connection.log.hide(credentials.substr(credentials.find(' ') + 1));
   request.headers.add("Authorization", credentials);
@@ -113,7 +113,8 @@ NgcSession::Token NgcSession::exchange(const std::string& scope, const std::stop
   }
   Attempts attempts(m_connection, "getting a token from " + url.display());
   while (true) {
-    const auto answer = http::send_for_text(m_connection.client, request, k_max_answer_bytes, stop);
+    const auto answer =
+        http::send_for_text(m_connection.client, request, k_max_session_answer_bytes, stop);
     attempts.check(stop);
     if (auto token = token_in(answer.response, answer.body)) {
       m_connection.log.hide(token->value);
@@ -145,8 +146,8 @@ KeyState NgcSession::check_older_key(const std::string& scope, const std::stop_t
   if (m_key.empty() || scope.empty() || m_endpoints.auth.scheme() != "https") {
     return KeyState::unknown;
   }
-  const auto answer =
-      http::send_for_text(m_connection.client, token_request(scope), k_max_answer_bytes, stop);
+  const auto answer = http::send_for_text(m_connection.client, token_request(scope),
+                                          k_max_session_answer_bytes, stop);
   if (token_in(answer.response, answer.body)) {
     return KeyState::valid;
   }
@@ -163,10 +164,11 @@ KeyState NgcSession::check_key(const std::string& scope, const std::stop_token& 
   http::Request request{.url = api_url("v3/keys/get-caller-info"),
                         .method = http::Method::post,
                         .body = "credentials=" + http::percent_encode(m_key),
-                        .time_limit = k_time_limit};
+                        .time_limit = k_session_time_limit};
   request.headers.add("Authorization", "Bearer " + m_key);
   request.headers.add("Content-Type", "application/x-www-form-urlencoded");
-  const auto answer = http::send_for_text(m_connection.client, request, k_max_answer_bytes, stop);
+  const auto answer =
+      http::send_for_text(m_connection.client, request, k_max_session_answer_bytes, stop);
   switch (answer.response.status) {
     case 200:
       return KeyState::valid;
@@ -189,12 +191,13 @@ ImageFacts NgcSession::image_facts(const std::string& repository, const std::sto
     http::Request request{
         .url = api_url(fmt::format("v2/org/{}{}/repos/{}", parts[0], team, parts.back()),
                        "resolve-labels=true"),
-        .time_limit = k_time_limit};
+        .time_limit = k_session_time_limit};
     if (const auto authorization = this->authorization(scope_of(repository), stop);
         !authorization.empty()) {
       request.headers.add("Authorization", authorization);
     }
-    const auto answer = http::send_for_text(m_connection.client, request, k_max_answer_bytes, stop);
+    const auto answer =
+        http::send_for_text(m_connection.client, request, k_max_session_answer_bytes, stop);
     ImageFacts facts;
     if (answer.response.status == 404) {
       facts.state = ImageFacts::State::missing;

@@ -27,7 +27,7 @@ constexpr std::string_view k_native = "native-v1";
 constexpr const char* k_manifest_variable = "NIM_MANIFEST_PATH";
 // Versions whose sizes are worth a question, when no profile is chosen.
 constexpr std::size_t k_max_sized_profiles = 64;
-constexpr std::size_t k_max_path_bytes = 1000;
+constexpr std::size_t k_max_manifest_path_bytes = 1000;
 
 Platform platform_of(const std::string& text) {
   const auto platform = Platform::parse(text);
@@ -253,7 +253,7 @@ class Nim final : public NimSource {
     std::vector<std::string> candidates;
     if (const auto named = m_image->environment.find(k_manifest_variable);
         named != m_image->environment.end() && !named->second.empty() &&
-        util::printable(named->second, k_max_path_bytes) == named->second) {
+        util::printable(named->second, k_max_manifest_path_bytes) == named->second) {
       candidates.push_back(named->second);
     }
     for (const char* path :

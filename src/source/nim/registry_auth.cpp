@@ -17,7 +17,7 @@ namespace nai::source {
 namespace {
 
 constexpr std::size_t k_max_token_answer_bytes = std::size_t{256} * 1024;
-constexpr std::chrono::seconds k_time_limit{60};
+constexpr std::chrono::seconds k_token_time_limit{60};
 constexpr std::string_view k_nvidia_token_host = "authn.nvidia.com";
 
 // A query without its `scope`: what a registry offers may be more than is needed.
@@ -96,7 +96,7 @@ std::optional<http::Url> RegistryAuth::token_url(const http::Challenge& challeng
 }
 
 std::optional<Refusal> RegistryAuth::ask_token(const http::Url& url, const std::stop_token& stop) {
-  http::Request request{.url = url, .time_limit = k_time_limit};
+  http::Request request{.url = url, .time_limit = k_token_time_limit};
   Refusal refusal{.url = url, .response = {}, .body = {}, .by_token_server = true, .problem = {}};
   if (may_have_credentials(url)) {
     request.headers.add("Authorization", basic_authorization());

@@ -20,7 +20,7 @@ namespace {
 
 // Questions at the same time; each is small.
 constexpr std::size_t k_probes = 8;
-constexpr std::uint64_t k_max_file_bytes = std::uint64_t{1} << 43U;
+constexpr std::uint64_t k_max_staged_file_bytes = std::uint64_t{1} << 43U;
 constexpr const char* k_ngc_root = "ngc/hub";
 constexpr const char* k_hub_root = "huggingface/hub";
 
@@ -91,7 +91,7 @@ std::optional<std::uint64_t> Staging::size_of(const Profile& profile, const std:
         listing_of({file.origin.repository, file.origin.version}, once, stop);
     const auto facts = listing.files.find(file.origin.path);
     if (facts == listing.files.end() || !facts->second.size ||
-        *facts->second.size > k_max_file_bytes) {
+        *facts->second.size > k_max_staged_file_bytes) {
       return std::nullopt;
     }
     total += *facts->second.size;
@@ -172,7 +172,7 @@ void Staging::add_ngc(const Found& found, CacheLayout& layout) {
                           .version = found.file.version.version,
                           .path = found.file.path};
   const std::uint64_t size = found.probe.size;
-  if (size > k_max_file_bytes) {
+  if (size > k_max_staged_file_bytes) {
     refuse(util::ErrorKind::content_mismatch, origin, "which has no size that makes sense");
   }
   if (found.facts.size && *found.facts.size != size) {

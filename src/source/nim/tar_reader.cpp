@@ -33,7 +33,7 @@ constexpr Field k_link_name{157, 100};
 constexpr Field k_magic{257, 5};
 constexpr Field k_prefix{345, 155};
 
-[[noreturn]] void damaged(std::string_view why) {
+[[noreturn]] void damaged_archive(std::string_view why) {
   throw util::Error(util::ErrorKind::content_mismatch,
                     fmt::format("a layer is no tar archive: {}", why));
 }
@@ -56,7 +56,7 @@ std::uint64_t number(std::string_view header, Field where) {
   }
   for (const char c : util::trim(field(header, where))) {
     if (c < '0' || c > '7') {
-      damaged("a number in a header is none");
+      damaged_archive("a number in a header is none");
     }
     value = value << 3U | static_cast<std::uint64_t>(c - '0');
   }
@@ -70,7 +70,7 @@ void check_sum(std::string_view header) {
     sum += in_field ? static_cast<unsigned char>(' ') : static_cast<unsigned char>(header[i]);
   }
   if (sum != number(header, k_checksum)) {
-    damaged("the checksum of a header is wrong");
+    damaged_archive("the checksum of a header is wrong");
   }
 }
 
@@ -161,7 +161,7 @@ bool TarReader::header() {
     size = *m_long_size;
   }
   if (size > (extension ? k_max_extension_bytes : k_max_content_bytes)) {
-    damaged("an entry is too large");
+    damaged_archive("an entry is too large");
   }
   TarEntry entry{.path = {}, .type = type_of(type), .size = size, .link_target = {}};
   m_left = size;
@@ -239,7 +239,7 @@ void TarReader::apply_pax() {
     const auto length = util::parse_decimal(rest.substr(0, space));
     if (space == std::string_view::npos || !length || *length <= space + 1 ||
         *length > rest.size()) {
-      damaged("an extended header is malformed");
+      damaged_archive("an extended header is malformed");
     }
     const auto record = rest.substr(space + 1, *length - space - 2);
     rest.remove_prefix(*length);

@@ -14,7 +14,7 @@ namespace mock {
 
 namespace {
 
-using Json = nlohmann::json;
+using Parsed = nlohmann::json;
 
 std::string read_text(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -45,14 +45,14 @@ std::string safetensors_head(std::uint64_t size) {
   constexpr std::size_t k_header_bytes = 120;
   const std::uint64_t data = size - 8 - k_header_bytes;
   std::string header =
-      Json{{"tensor", {{"dtype", "U8"}, {"shape", {data}}, {"data_offsets", {0, data}}}}}.dump();
+      Parsed{{"tensor", {{"dtype", "U8"}, {"shape", {data}}, {"data_offsets", {0, data}}}}}.dump();
   header.resize(k_header_bytes, ' ');
   std::string head(8, '\0');
   head[0] = static_cast<char>(k_header_bytes);
   return head + header;
 }
 
-File load_listed(const Json& entry) {
+File load_listed(const Parsed& entry) {
   const auto path = entry.at("path").get<std::string>();
   if (entry.contains("text")) {
     return regular_file(path, entry.at("text").get<std::string>());
@@ -89,15 +89,15 @@ Repository load_directory(const std::string& id, const std::filesystem::path& di
 
 Repository load_listing(const std::filesystem::path& file) {
   try {
-    const Json listing = Json::parse(read_text(file));
+    const Parsed listing = Parsed::parse(read_text(file));
     Repository repository{.id = listing.at("id").get<std::string>()};
     std::vector<File> files;
-    for (const Json& entry : listing.at("files")) {
+    for (const Parsed& entry : listing.at("files")) {
       files.push_back(load_listed(entry));
     }
     repository.add_commit(std::move(files), "main", listing.value("commit", ""));
     return repository;
-  } catch (const Json::exception& error) {
+  } catch (const Parsed::exception& error) {
     throw std::runtime_error(file.string() + ": " + error.what());
   }
 }
@@ -127,7 +127,7 @@ DigestCache::DigestCache(std::filesystem::path file) : m_file(std::move(file)) {
   if (!std::filesystem::exists(m_file)) {
     return;
   }
-  const Json json = Json::parse(read_text(m_file), nullptr, false);
+  const Parsed json = Parsed::parse(read_text(m_file), nullptr, false);
   if (json.is_object()) {
     for (const auto& [key, digest] : json.items()) {
       m_digests[key] = digest.is_string() ? digest.get<std::string>() : "";
@@ -156,7 +156,7 @@ void DigestCache::complete(const Repository& repository) {
   }
 }
 
-void DigestCache::save() const { write_atomically(m_file, Json(m_digests).dump(1) + "\n"); }
+void DigestCache::save() const { write_atomically(m_file, Parsed(m_digests).dump(1) + "\n"); }
 
 void write_atomically(const std::filesystem::path& file, const std::string& text) {
   const std::filesystem::path temporary = file.string() + "." + std::to_string(::getpid()) + ".new";

@@ -30,7 +30,7 @@ std::int64_t parse_basic_date(const std::string& text) {
   return ::strptime(text.c_str(), "%Y%m%dT%H%M%SZ", &parts) == nullptr ? 0 : ::timegm(&parts);
 }
 
-std::int64_t parse_number(const std::string& text) {
+std::int64_t parse_seconds(const std::string& text) {
   std::int64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
@@ -110,7 +110,7 @@ SignatureState Signer::check(const std::string& host, const std::string& path,
     if (name == "X-Amz-Date") {
       begin = parse_basic_date(value);
     } else if (name == "X-Amz-Expires" || name == "Expires") {
-      until = parse_number(value);
+      until = parse_seconds(value);
     }
   }
   return now < begin + until ? SignatureState::valid : SignatureState::expired;
