@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/util/text.hpp>
 
 #include "digest/blake3.hpp"

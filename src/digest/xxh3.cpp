@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#define XXH_INLINE_ALL
-#include "xxh3.hpp"
-
-#include <xxhash.h>
+#include "xxh3_functions.hpp"
 
 namespace nai::digest {
 
-std::uint64_t xxh3(const void* data, std::size_t size) { return XXH3_64bits(data, size); }
+const Xxh3 k_xxh3 = k_compiled_xxh3;
 
 }  // namespace nai::digest

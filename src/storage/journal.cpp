@@ -15,6 +15,7 @@
 
 #include "discarded.hpp"
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/json.hpp>
 #include <nai/util/text.hpp>

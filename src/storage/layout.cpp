@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <nai/digest/hasher.hpp>
+#include <nai/digest/block_checksum.hpp>
 
 namespace nai::storage {
 

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/units.hpp>
 #include "content_file.hpp"
@@ -187,14 +188,13 @@ std::uint64_t PartialFile::contiguous_end(std::uint64_t offset) const {
   return m_present.contiguous_end(offset);
 }
 
-void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset) {
+void PartialFile::write(std::span<const std::byte> data, std::uint64_t offset,
+                        std::uint64_t checksum) {
   const util::ByteRange range{offset, data.size()};
   const WriteGate::Pass inside(*m_write_gate);
   refuse_after_failure();
   try {
     refuse_unless(m_options.may_write);
-    // Before the write, which would push the block out of the processor's cache.
-    const std::uint64_t checksum = m_journal ? digest::block_checksum(data) : 0;
     m_content->write(data, offset);
     if (m_journal) {
       m_journal->append_block({range, checksum});

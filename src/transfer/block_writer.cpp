@@ -46,6 +46,7 @@ bool BlockWriter::write(std::span<const std::byte> data) {
     m_block_begun = m_filled == 0 ? now : m_block_begun;
     const std::size_t take = std::min(room(), data.size());
     std::memcpy(m_block.bytes().data() + m_filled, data.data(), take);
+    m_checksum.update(data.first(take));
     m_filled += take;
     data = data.subspan(take);
     if (room() == 0) {
@@ -75,14 +76,19 @@ void BlockWriter::hand_over(std::size_t length) {
   if (length == 0) {
     return;
   }
+  const std::uint64_t checksum = length == m_filled
+                                     ? m_checksum.value()
+                                     : digest::block_checksum(m_block.bytes().first(length));
   // The file may keep the block.
-  std::array<std::byte, k_write_alignment> rest{};
-  const std::size_t rest_bytes = m_cut ? 0 : m_filled - length;
-  std::memcpy(rest.data(), m_block.bytes().data() + length, rest_bytes);
-  m_filled = rest_bytes;
-  const auto next = m_target.file.take_block(m_block, length, begin);
+  std::array<std::byte, k_write_alignment> kept{};
+  const auto rest = std::span(kept).first(m_cut ? 0 : m_filled - length);
+  std::memcpy(rest.data(), m_block.bytes().data() + length, rest.size());
+  m_filled = rest.size();
+  const auto next = m_target.file.take_block(m_block, length, begin, checksum);
   m_written += length;
-  std::memcpy(m_block.bytes().data(), rest.data(), rest_bytes);
+  std::memcpy(m_block.bytes().data(), rest.data(), rest.size());
+  m_checksum.reset();
+  m_checksum.update(rest);
   m_target.on_block(length, next);
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <stop_token>
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/source/source.hpp>
 #include <nai/transfer/progress.hpp>
 #include <nai/util/byte_range.hpp>
@@ -57,6 +58,7 @@ class BlockWriter final : public source::RangeSink {
   Progress& m_progress;
   const std::stop_token& m_stop;
   std::size_t m_filled = 0;
+  digest::BlockChecksum m_checksum;  // of what is filled
   bool m_cut = false;
   std::chrono::steady_clock::time_point m_block_begun{};
   std::optional<std::chrono::steady_clock::time_point> m_first_byte;

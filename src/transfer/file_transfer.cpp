@@ -93,10 +93,10 @@ FileTransfer::Next FileTransfer::settle() {
 }
 
 FileTransfer::Next FileTransfer::take_block(BlockPool::Block& block, std::size_t length,
-                                            std::uint64_t offset) {
+                                            std::uint64_t offset, std::uint64_t checksum) {
   const auto data = block.bytes().first(length);
   const std::uint64_t fetch = m_fetch;
-  m_partial->write(data, offset);
+  m_partial->write(data, offset, checksum);
   m_progress.bytes_present += length;
   m_shown->bytes_present += length;
   if (m_hash_end == 0) {

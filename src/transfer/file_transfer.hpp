@@ -62,11 +62,12 @@ class FileTransfer {
   // something to hash.
   [[nodiscard]] Next begin();
 
-  // Writes the first `length` bytes of a block to disk, and hashes them if they begin where the
-  // checksum stands. Else, or to hash it in a pair, it may keep the block and put another one of
-  // the pool in its place, and blocks while the checksum is close behind but has no memory for
-  // more. Thread-safe.
-  [[nodiscard]] Next take_block(BlockPool::Block& block, std::size_t length, std::uint64_t offset);
+  // Writes the first `length` bytes of a block, with their block_checksum(), to disk, and hashes
+  // them if they begin where the checksum stands. Else, or to hash it in a pair, it may keep the
+  // block and put another one of the pool in its place, and blocks while the checksum is close
+  // behind but has no memory for more. Thread-safe.
+  [[nodiscard]] Next take_block(BlockPool::Block& block, std::size_t length, std::uint64_t offset,
+                                std::uint64_t checksum);
   // Hashes all that is there, from memory or read back into `buffer` piece by piece, up to what is
   // ready for a pair. Returns nothing, ready or complete; nothing also when `stop` is requested,
   // and the baton stays taken then.

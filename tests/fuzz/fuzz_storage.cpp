@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/digest/hasher.hpp>
 #include <nai/storage/digest_trail.hpp>
 #include <nai/storage/inventory.hpp>

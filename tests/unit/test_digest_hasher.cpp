@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/digest/hasher.hpp>
 
 #include "digest/xxh3.hpp"
@@ -147,7 +148,24 @@ TEST_CASE("the block checksum is the same on every processor") {
   CHECK(block_checksum(bytes("abc")) == 0x78af5f94892f3950);
   for (const std::size_t size : {0U, 1U, 16U, 17U, 128U, 240U, 241U, 1024U, 65'537U, 1'000'003U}) {
     INFO(size);
-    const std::uint64_t portable = xxh3(text.data(), size);
+    const std::uint64_t portable = k_xxh3.hash(text.data(), size);
     CHECK(block_checksum(bytes(text).first(size)) == portable);
   }
+}
+
+TEST_CASE("a block checksum is the same in pieces") {
+  const std::string text = pattern(100'003);
+  BlockChecksum pieces;
+  for (const std::size_t piece :
+       {std::size_t{1}, std::size_t{63}, std::size_t{257}, std::size_t{16'384}}) {
+    INFO(piece);
+    for (auto data = bytes(text); !data.empty();) {
+      const auto next = data.first(std::min(piece, data.size()));
+      pieces.update(next);
+      data = data.subspan(next.size());
+    }
+    CHECK(pieces.value() == block_checksum(bytes(text)));
+    pieces.reset();
+  }
+  CHECK(pieces.value() == block_checksum({}));
 }

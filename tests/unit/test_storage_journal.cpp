@@ -16,6 +16,7 @@
 #include "support/fake_source.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/storage/journal.hpp>
 #include <nai/storage/partial_file.hpp>
 #include <nai/storage/volume.hpp>
@@ -46,7 +47,8 @@ struct Fixture {
     return PartialFile::open(layout, file, {}, log);
   }
   void write(PartialFile& partial, ByteRange range) const {
-    partial.write(bytes(content).subspan(range.offset, range.length), range.offset);
+    const auto data = bytes(content).subspan(range.offset, range.length);
+    partial.write(data, range.offset, digest::block_checksum(data));
   }
   [[nodiscard]] digest::Hasher hashed(std::size_t length) const {
     digest::Hasher hasher(digest::Algorithm::sha256, k_size);

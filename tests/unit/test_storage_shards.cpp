@@ -12,6 +12,7 @@
 #include "support/fake_source.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/storage/shards.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/storage/volume_lock.hpp>
@@ -52,8 +53,8 @@ struct Fixture {
     return Volume(directory.path(), log, shard).open_partial(file, true, portion);
   }
   void write(PartialFile& partial, ByteRange range) const {
-    partial.write(std::as_bytes(std::span(content)).subspan(range.offset, range.length),
-                  range.offset);
+    const auto data = std::as_bytes(std::span(content)).subspan(range.offset, range.length);
+    partial.write(data, range.offset, digest::block_checksum(data));
   }
 };
 

@@ -16,6 +16,7 @@
 #include "support/fake_source.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <nai/digest/block_checksum.hpp>
 #include <nai/storage/volume.hpp>
 #include <nai/util/error.hpp>
 #include <nai/util/file.hpp>
@@ -47,7 +48,8 @@ struct Fixture {
   }
   std::unique_ptr<PartialFile> written(const FileIdentity& file, const std::string& content) {
     auto partial = volume.open_partial(file, true);
-    partial->write(std::as_bytes(std::span(content)), 0);
+    partial->write(std::as_bytes(std::span(content)), 0,
+                   digest::block_checksum(std::as_bytes(std::span(content))));
     return partial;
   }
   void publish(const std::string& path, const std::string& content) {
@@ -225,7 +227,8 @@ TEST_CASE(
   CHECK(f.log.message("checkpoint_discarded").find("it is for other content") != std::string::npos);
 
   // The late writer reaches neither the file nor its place.
-  late->write(std::as_bytes(std::span(before)).first(100), 0);
+  const auto data = std::as_bytes(std::span(before)).first(100);
+  late->write(data, 0, digest::block_checksum(data));
   CHECK(kind_of([&] { f.volume.publish(*late, DigestTrail(old)); }) == util::ErrorKind::storage);
   f.volume.publish(*partial, DigestTrail(now));
   CHECK(test::read_file(f.layout.model_file("model.bin")) == after);

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <nai/digest/block_checksum.hpp>
 #include "storage/content_file.hpp"
 #include "support/captured_log.hpp"
 #include "support/fake_source.hpp"
@@ -32,6 +33,12 @@ using Next = FileTransfer::Next;
 namespace {
 
 constexpr std::size_t k_block = 4096;
+
+Next take_block(FileTransfer& file, BlockPool::Block& block, std::size_t length,
+                std::uint64_t offset) {
+  return file.take_block(block, length, offset,
+                         digest::block_checksum(block.bytes().first(length)));
+}
 
 // One file of three and a half blocks, written block by block in an order of the test's choice.
 struct Fixture {
@@ -51,7 +58,7 @@ struct Fixture {
     const std::size_t length = std::min(k_block, content.size() - offset);
     std::copy_n(reinterpret_cast<const std::byte*>(content.data()) + offset, length,
                 block.bytes().data());
-    return file.take_block(block, length, offset);
+    return take_block(file, block, length, offset);
   }
 
   Next catch_up() {
@@ -196,7 +203,7 @@ TEST_CASE("what a killed run had hashed is not hashed again, but for the last pi
     BlockPool::Block block = pool.take();
     std::fill(block.bytes().begin(), block.bytes().end(), std::byte{7});
     for (std::uint64_t i = 0; i < k_blocks; ++i) {
-      REQUIRE(file.take_block(block, k_large_block, i * k_large_block) == Next::nothing);
+      REQUIRE(take_block(file, block, k_large_block, i * k_large_block) == Next::nothing);
     }
     REQUIRE(progress.bytes_hashed == k_blocks * k_large_block);
   }
@@ -242,10 +249,10 @@ TEST_CASE("a worker waits for the checksum of this run, however far behind") {
       pool, progress);
   file.open(volume, true, {});
   REQUIRE(file.begin() == Next::nothing);
-  REQUIRE(file.take_block(near, k_large_block, k_large_block) == Next::nothing);
-  REQUIRE(file.take_block(near, k_large_block, 0) == Next::catch_up);
+  REQUIRE(take_block(file, near, k_large_block, k_large_block) == Next::nothing);
+  REQUIRE(take_block(file, near, k_large_block, 0) == Next::catch_up);
   Next next = Next::ready;
-  std::jthread worker([&] { next = file.take_block(far, k_large_block, k_far); });
+  std::jthread worker([&] { next = take_block(file, far, k_large_block, k_far); });
   while (progress.bytes_present < 3 * k_large_block) {
     std::this_thread::yield();
   }

@@ -50,8 +50,4 @@ class Hasher {
   std::unique_ptr<State> m_state;
 };
 
-// A fast checksum (XXH3, 64 bit) that tells a block that reached the disk from one that did not. It
-// is no proof against an attacker; that is what the digests are for.
-[[nodiscard]] std::uint64_t block_checksum(std::span<const std::byte> data);
-
 }  // namespace nai::digest

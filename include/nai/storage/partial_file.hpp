@@ -61,8 +61,8 @@ class PartialFile {
   // reset().
   [[nodiscard]] const digest::Hasher& hasher() const { return m_hasher; }
 
-  // Writes a block and notes it. Thread-safe for disjoint blocks.
-  void write(std::span<const std::byte> data, std::uint64_t offset);
+  // Writes a block and notes it with its block_checksum(). Thread-safe for disjoint blocks.
+  void write(std::span<const std::byte> data, std::uint64_t offset, std::uint64_t checksum);
   // Whether blocks go past the page cache, so that reading one back asks the disk.
   [[nodiscard]] bool is_direct() const;
   // Reads back what write() wrote; throws storage when the file ends early.
