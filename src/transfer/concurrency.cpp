@@ -46,6 +46,9 @@ constexpr std::chrono::seconds k_first_patience{30};
 constexpr std::chrono::seconds k_longest_patience{600};
 constexpr std::chrono::seconds k_first_collapse_patience{10};
 constexpr std::chrono::seconds k_before_trying_fewer{10};
+// A measurement after the other forgets so much of a better one before: what a neighbour took for a
+// moment must not make more connections look better.
+constexpr double k_remembered = 0.97;
 // Fewer are tried when the rate has fallen to this part of what it was.
 constexpr double k_faded = 0.5;
 
@@ -189,15 +192,13 @@ void Concurrency::accept(const Sample& sample, double rate) {
 }
 
 std::string Concurrency::hold(const Sample& sample, double rate) {
-  m_good_rate = rate;
+  m_good_rate = std::max(rate, k_remembered * m_good_rate);
   m_best_rate = std::max(rate, m_best_rate * 0.99);
   m_window = sample;
   if (rate < k_faded * m_best_rate && m_target > 1 && sample.time >= m_next_probe) {
     m_best_rate = rate;
     m_next_probe = sample.time + m_patience;
-    m_urgent = true;  // or it would not show whether fewer bring more
-    return change(sample, std::max<std::size_t>(m_target / 2, 1), Phase::shrinking,
-                  fmt::format("the rate fell to {}", rate_text(rate)));
+    return try_fewer(sample, rate, fmt::format("the rate fell to {}", rate_text(rate)));
   }
   if (const std::size_t next = next_level(); next > m_target && sample.time >= m_next_probe) {
     return change(sample, next, Phase::growing,
@@ -207,8 +208,7 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
   if (stuck && !m_tried_fewer && sample.time - m_begun >= k_before_trying_fewer) {
     // Not even the first step up brought anything: perhaps the start was too high already.
     m_tried_fewer = true;
-    m_urgent = true;
-    return change(sample, m_target / 2, Phase::shrinking, "perhaps fewer bring more");
+    return try_fewer(sample, rate, "perhaps fewer bring more");
   }
   if (m_next_probe <= sample.time) {
     // Everything is tried. Some day more may be right.
@@ -217,6 +217,12 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
     m_bad = m_limits.max + 1;
   }
   return {};
+}
+
+std::string Concurrency::try_fewer(const Sample& sample, double rate, std::string why) {
+  m_good_rate = rate;  // they are compared with what comes now
+  m_urgent = true;     // or it would not show whether fewer bring more
+  return change(sample, std::max<std::size_t>(m_target / 2, 1), Phase::shrinking, std::move(why));
 }
 
 // Twice as many while nothing is known to be too many, then the middle.

@@ -49,6 +49,7 @@ class Concurrency {
   [[nodiscard]] std::string judge_growth(const Sample& sample, double rate);
   [[nodiscard]] std::string judge_shrinking(const Sample& sample, double rate);
   [[nodiscard]] std::string hold(const Sample& sample, double rate);
+  std::string try_fewer(const Sample& sample, double rate, std::string why);
   [[nodiscard]] std::size_t next_level() const;
   std::string change(const Sample& sample, std::size_t target, Phase phase, std::string why);
   void accept(const Sample& sample, double rate);

@@ -73,6 +73,29 @@ TEST_CASE("a disturbance while more are tried costs seconds, not half a minute")
   CHECK(network.concurrency.target() == 8);
 }
 
+TEST_CASE("what a neighbour takes for a moment does not make more connections look better") {
+  Network network{.rate = [&](std::size_t n) {
+    const auto time = network.sample.time - SteadyTime{};
+    const bool disturbed = n <= 4 && time > 4s && time < 6s;
+    return (disturbed ? 800 : 1200) * k_mb;
+  }};
+  network.run(20s);
+  CHECK(network.concurrency.target() <= 5);
+  CHECK(*std::max_element(network.targets.begin(), network.targets.end()) <= 8);
+}
+
+TEST_CASE("when more connections begin to bring less, fewer are compared with what comes now") {
+  Network network{.rate = [&](std::size_t n) {
+    const bool throttled = network.sample.time > SteadyTime{} + 36s;
+    return (throttled ? (n > 4 ? 100 : 200) : 50 * std::min<double>(static_cast<double>(n), 8)) *
+           k_mb;
+  }};
+  network.run(35s);
+  REQUIRE(network.concurrency.target() == 8);
+  network.run(5s);
+  CHECK(network.concurrency.target() == 4);
+}
+
 TEST_CASE("a host that collapses above eight connections gets eight") {
   const auto rate = [](std::size_t n) {
     return static_cast<double>(n) * (n > 8 ? 1 * k_mb : 50 * k_mb);
