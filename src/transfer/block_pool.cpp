@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block_pool.hpp"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -8,8 +11,11 @@ namespace nai::transfer {
 
 namespace {
 
-// What direct writes need at most.
-constexpr std::align_val_t k_memory_alignment{4096};
+// Memory is taken in pieces of a huge page, which the kernel pins for a direct write in one go
+// instead of one small page after the other. Where it has none to give, small pages do. Also more
+// than what direct writes need.
+constexpr std::size_t k_huge_page_bytes = std::size_t{2} << 20U;
+constexpr std::align_val_t k_memory_alignment{k_huge_page_bytes};
 
 }  // namespace
 
@@ -50,11 +56,20 @@ bool BlockPool::is_scarce() const {
   return m_in_use > m_spare_limit / 2;
 }
 
+void BlockPool::add_memory() {
+  const std::size_t count = std::max<std::size_t>(k_huge_page_bytes / m_block_bytes, 1);
+  const std::size_t bytes = count * m_block_bytes;
+  m_memory.emplace_back(static_cast<std::byte*>(::operator new(bytes, k_memory_alignment)));
+  std::byte* memory = m_memory.back().get();
+  static_cast<void>(::madvise(memory, bytes, MADV_HUGEPAGE));
+  for (std::size_t i = count; i > 0; --i) {
+    m_idle.push_back(memory + (i - 1) * m_block_bytes);
+  }
+}
+
 BlockPool::Block BlockPool::take_locked() {
   if (m_idle.empty()) {
-    m_memory.emplace_back(
-        static_cast<std::byte*>(::operator new(m_block_bytes, k_memory_alignment)));
-    m_idle.push_back(m_memory.back().get());
+    add_memory();
   }
   ++m_in_use;
   std::byte* memory = m_idle.back();

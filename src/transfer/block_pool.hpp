@@ -54,6 +54,7 @@ class BlockPool {
     void operator()(std::byte* memory) const;
   };
 
+  void add_memory();
   [[nodiscard]] Block take_locked();
   void give_back(std::byte* memory);
 
