@@ -120,11 +120,14 @@ double Concurrency::rate_between(const Sample& begin, const Sample& end) {
          std::max(seconds(end.time - begin.time), 1e-3);
 }
 
-bool Concurrency::is_clear(double rate) const {
+bool Concurrency::in_proportion(double rate) const {
   const double proportion = static_cast<double>(m_target) / static_cast<double>(m_good);
-  const bool grown = rate > k_in_proportion * proportion * m_good_rate;
-  return m_good_rate > 0 &&
-         (rate < k_collapsed * m_good_rate || (grown && m_target <= k_most_for_haste));
+  return rate > k_in_proportion * proportion * m_good_rate;
+}
+
+bool Concurrency::is_clear(double rate) const {
+  const bool grown = m_target <= k_most_for_haste && in_proportion(rate);
+  return m_good_rate > 0 && (rate < k_collapsed * m_good_rate || grown);
 }
 
 bool Concurrency::has_fallen(const Sample& last, const Sample& sample) {
@@ -150,6 +153,10 @@ std::string Concurrency::back_off(const Sample& sample) {
 std::string Concurrency::judge_growth(const Sample& sample, double rate) {
   const double growth = static_cast<double>(m_target) / static_cast<double>(m_good) - 1;
   if (rate >= m_good_rate * (1 + k_worthwhile_gain * growth)) {
+    if (!std::exchange(m_scale_is_sure, true) && !in_proportion(rate)) {
+      m_good_rate = 0;
+      return change(sample, m_good, Phase::holding, "to measure once more what they bring");
+    }
     accept(sample, rate);
     return hold(sample, rate);
   }

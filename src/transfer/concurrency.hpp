@@ -43,6 +43,8 @@ class Concurrency {
  private:
   enum class Phase { holding, growing, shrinking };
 
+  // Whether so many times more bring about as many times as much.
+  [[nodiscard]] bool in_proportion(double rate) const;
   // Whether a short measurement is enough to tell what more connections bring.
   [[nodiscard]] bool is_clear(double rate) const;
   [[nodiscard]] std::string back_off(const Sample& sample);
@@ -62,6 +64,9 @@ class Concurrency {
   Phase m_phase = Phase::holding;
   std::size_t m_good;      // the best number so far
   double m_good_rate = 0;  // bytes a second with it; 0: not measured yet
+  // The first measurement, which the others are compared with, was confirmed: a run is slow at its
+  // very beginning.
+  bool m_scale_is_sure = false;
   double m_best_rate = 0;  // the best ever seen, forgotten slowly
   std::size_t m_bad;       // the smallest number known to be no better; max + 1: none
   bool m_urgent = false;

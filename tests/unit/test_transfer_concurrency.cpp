@@ -73,6 +73,15 @@ TEST_CASE("a disturbance while more are tried costs seconds, not half a minute")
   CHECK(network.concurrency.target() == 8);
 }
 
+TEST_CASE("a slow beginning does not make more connections look better") {
+  Network network{.rate = [&](std::size_t) {
+    return (network.sample.time < SteadyTime{} + 2s ? 800 : 1200) * k_mb;
+  }};
+  network.run(20s);
+  CHECK(network.concurrency.target() <= 5);
+  CHECK(*std::max_element(network.targets.begin(), network.targets.end()) <= 8);
+}
+
 TEST_CASE("what a neighbour takes for a moment does not make more connections look better") {
   Network network{.rate = [&](std::size_t n) {
     const auto time = network.sample.time - SteadyTime{};
