@@ -6,13 +6,18 @@
 #include <cstring>
 #include <utility>
 
+#include "copy_past_cache.hpp"
+
 namespace nai::transfer {
 
 namespace {
 
-// A block is handed over at this age, unless it is so small that writing it would cost more than
-// fetching it again.
+// A block of a slow connection is handed over at this age, unless it is so small that writing it
+// would cost more than fetching it again.
 constexpr std::chrono::milliseconds k_max_block_age{20};
+// A connection that takes this long for a block is slow. One that is faster and late now waits for
+// a processor, and the next data may be here already.
+constexpr std::chrono::milliseconds k_slow_block{40};
 constexpr std::size_t k_min_block_bytes = std::size_t{64} << 10U;
 // What a direct write must be a multiple of.
 constexpr std::size_t k_write_alignment = 4096;
@@ -37,6 +42,24 @@ std::size_t BlockWriter::aligned_bytes() const {
   return static_cast<std::size_t>(std::max(end, begin) - begin);
 }
 
+// A direct write, and a checksum that comes later, read from main memory; a copy into the page
+// cache is better made from the processor's.
+void BlockWriter::copy(std::span<std::byte> to, std::span<const std::byte> from) const {
+  if (m_target.file.is_direct()) {
+    copy_past_cache(to, from);
+  } else {
+    std::memcpy(to.data(), from.data(), from.size());
+  }
+}
+
+// By what came so far.
+bool BlockWriter::is_slow(std::chrono::steady_clock::time_point now) const {
+  const auto elapsed = std::chrono::duration<double>(now - *m_first_byte);
+  const double blocks =
+      static_cast<double>(m_written + m_filled) / static_cast<double>(m_block.bytes().size());
+  return elapsed > blocks * std::chrono::duration<double>(k_slow_block);
+}
+
 bool BlockWriter::write(std::span<const std::byte> data) {
   m_progress.bytes_received += data.size();
   m_target.pace(data.size());
@@ -45,7 +68,7 @@ bool BlockWriter::write(std::span<const std::byte> data) {
   while (!data.empty() && !m_cut) {
     m_block_begun = m_filled == 0 ? now : m_block_begun;
     const std::size_t take = std::min(room(), data.size());
-    std::memcpy(m_block.bytes().data() + m_filled, data.data(), take);
+    copy(m_block.bytes().subspan(m_filled, take), data.first(take));
     m_checksum.update(data.first(take));
     m_filled += take;
     data = data.subspan(take);
@@ -53,7 +76,7 @@ bool BlockWriter::write(std::span<const std::byte> data) {
       hand_over(m_filled);
     }
   }
-  if (m_filled >= k_min_block_bytes && now - m_block_begun >= k_max_block_age) {
+  if (m_filled >= k_min_block_bytes && now - m_block_begun >= k_max_block_age && is_slow(now)) {
     hand_over(aligned_bytes());
   }
   return !m_cut && !m_stop.stop_requested();

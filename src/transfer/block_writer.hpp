@@ -51,6 +51,8 @@ class BlockWriter final : public source::RangeSink {
  private:
   [[nodiscard]] std::size_t room() const;
   [[nodiscard]] std::size_t aligned_bytes() const;
+  [[nodiscard]] bool is_slow(std::chrono::steady_clock::time_point now) const;
+  void copy(std::span<std::byte> to, std::span<const std::byte> from) const;
   void hand_over(std::size_t length);
 
   Target m_target;

@@ -54,6 +54,7 @@ void FileTransfer::open(storage::Volume& volume, bool journaled, const std::stop
   m_noted = m_hasher.position();
   m_trail = volume.trail_in_progress(m_identity, m_hasher.position());
   m_trail.follow(m_hasher);
+  m_direct = m_partial->is_direct();
   m_open = true;
 }
 
@@ -153,7 +154,7 @@ BlockPool::Block FileTransfer::take_spare(std::uint64_t offset) {
         offset > position && (position >= m_found_end || offset - position <= k_max_lag_bytes);
     // Room comes when the checksum has gone through what waits already.
     const bool will_move = m_baton_taken && !m_early.empty() && position != m_stands_at;
-    if (spare || !close_behind || !will_move || !m_partial->is_direct()) {
+    if (spare || !close_behind || !will_move || !m_direct) {
       return spare;
     }
     const auto now = Clock::now();

@@ -58,6 +58,8 @@ class FileTransfer {
     return m_partial->present().missing(m_wanted);
   }
   [[nodiscard]] std::uint64_t present_bytes() const { return m_partial->present().total_bytes(); }
+  // Whether blocks go past the page cache; open() came before. Also after the file was published.
+  [[nodiscard]] bool is_direct() const { return m_direct; }
   // For a file that was just opened, before anybody else knows it: takes the baton if there is
   // something to hash.
   [[nodiscard]] Next begin();
@@ -140,6 +142,7 @@ class FileTransfer {
   std::uint64_t m_noted = 0;     // likewise; where it was noted last
   std::atomic<std::uint64_t> m_fetch{0};  // how often reset() began anew
   std::atomic<bool> m_open{false};
+  std::atomic<bool> m_direct{false};
   std::atomic<bool> m_ending{false};
   std::mutex m_partial_mutex;  // opening, syncing and publishing exclude each other
   std::unique_ptr<storage::PartialFile> m_partial;
