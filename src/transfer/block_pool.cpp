@@ -61,7 +61,11 @@ void BlockPool::add_memory() {
   const std::size_t bytes = count * m_block_bytes;
   m_memory.emplace_back(static_cast<std::byte*>(::operator new(bytes, k_memory_alignment)));
   std::byte* memory = m_memory.back().get();
-  static_cast<void>(::madvise(memory, bytes, MADV_HUGEPAGE));
+  // Blocks of many connections are mostly handed over before they are full, and what is not filled
+  // shall take no memory.
+  if ((m_memory.size() - 1) * count < m_spare_limit) {
+    static_cast<void>(::madvise(memory, bytes, MADV_HUGEPAGE));
+  }
   for (std::size_t i = count; i > 0; --i) {
     m_idle.push_back(memory + (i - 1) * m_block_bytes);
   }
