@@ -25,7 +25,7 @@ class BlockChecksum {
 
  private:
   static constexpr std::size_t k_state_bytes = 576;
-  alignas(64) std::array<std::byte, k_state_bytes> m_state;
+  alignas(64) std::array<std::byte, k_state_bytes> m_state{};
 };
 
 }  // namespace nai::digest
