@@ -12,8 +12,8 @@ namespace nai::digest {
 // is no proof against an attacker; that is what the digests are for.
 [[nodiscard]] std::uint64_t block_checksum(std::span<const std::byte> data);
 
-// The same for a block that comes in pieces: each is looked at while it is in the processor's
-// cache, which takes half the time of reading the block again when it is full.
+// The same for a block that comes in pieces, each of which is looked at while it is in the
+// processor's cache: the full block is in main memory.
 class BlockChecksum {
  public:
   BlockChecksum() { reset(); }
