@@ -49,8 +49,9 @@ constexpr std::chrono::seconds k_before_trying_fewer{10};
 // A measurement after the other forgets so much of a better one before: what a neighbour took for a
 // moment must not make more connections look better.
 constexpr double k_remembered = 0.97;
-// Fewer are tried when the rate has fallen to this part of what it was.
+// All is tried anew when so many measurements in a row brought less than this part of what it was.
 constexpr double k_faded = 0.5;
+constexpr int k_faded_looks = 6;
 
 double seconds(util::SteadyTime::duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -140,6 +141,7 @@ std::string Concurrency::back_off(const Sample& sample) {
   m_bad = std::max<std::size_t>(m_target, 2);
   m_good = std::max<std::size_t>(m_target / 2, 1);
   m_good_rate = 0;
+  m_best_rate = 0;
   m_next_probe = sample.time + m_patience;
   m_burst_end = sample.time + k_burst;
   m_urgent = true;
@@ -199,13 +201,15 @@ void Concurrency::accept(const Sample& sample, double rate) {
 }
 
 std::string Concurrency::hold(const Sample& sample, double rate) {
+  m_window = sample;
+  if (rate == 0) {
+    return {};  // the network or the disk stands still, whatever the number
+  }
   m_good_rate = std::max(rate, k_remembered * m_good_rate);
   m_best_rate = std::max(rate, m_best_rate * 0.99);
-  m_window = sample;
-  if (rate < k_faded * m_best_rate && m_target > 1 && sample.time >= m_next_probe) {
-    m_best_rate = rate;
-    m_next_probe = sample.time + m_patience;
-    return try_fewer(sample, rate, fmt::format("the rate fell to {}", rate_text(rate)));
+  m_faded_looks = rate < k_faded * m_best_rate ? m_faded_looks + 1 : 0;
+  if (m_faded_looks >= k_faded_looks && sample.time - m_begun >= k_first_patience) {
+    return begin_again(sample, rate);
   }
   if (const std::size_t next = next_level(); next > m_target && sample.time >= m_next_probe) {
     return change(sample, next, Phase::growing,
@@ -214,8 +218,7 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
   const bool stuck = m_bad <= m_limits.max && m_target > 1 && m_target == m_limits.initial;
   if (stuck && !m_tried_fewer && sample.time - m_begun >= k_before_trying_fewer) {
     // Not even the first step up brought anything: perhaps the start was too high already.
-    m_tried_fewer = true;
-    return try_fewer(sample, rate, "perhaps fewer bring more");
+    return try_fewer(sample, rate);
   }
   if (m_next_probe <= sample.time) {
     // Everything is tried. Some day more may be right.
@@ -226,10 +229,24 @@ std::string Concurrency::hold(const Sample& sample, double rate) {
   return {};
 }
 
-std::string Concurrency::try_fewer(const Sample& sample, double rate, std::string why) {
+std::string Concurrency::try_fewer(const Sample& sample, double rate) {
+  m_tried_fewer = true;
   m_good_rate = rate;  // they are compared with what comes now
   m_urgent = true;     // or it would not show whether fewer bring more
-  return change(sample, std::max<std::size_t>(m_target / 2, 1), Phase::shrinking, std::move(why));
+  return change(sample, std::max<std::size_t>(m_target / 2, 1), Phase::shrinking,
+                "perhaps fewer bring more");
+}
+
+// Half of them would not show it: a host that slows many connections down does it to half as many
+// too.
+std::string Concurrency::begin_again(const Sample& sample, double rate) {
+  const Sample last = m_last;
+  *this = Concurrency(m_limits);
+  m_last = last;
+  m_begun = sample.time;
+  m_urgent = true;
+  return change(sample, m_target, Phase::holding,
+                fmt::format("the rate fell to {}", rate_text(rate)));
 }
 
 // Twice as many while nothing is known to be too many, then the middle.

@@ -37,7 +37,8 @@ class Concurrency {
   [[nodiscard]] std::size_t target() const { return m_target; }
   // Whether the connections above the target do harm, and must not finish what they are at.
   [[nodiscard]] bool urgent() const { return m_urgent; }
-  // Call it several times a second. Says why when it changes the target; else empty.
+  // Call it several times a second. Says why when it changes the target or begins anew with it; else
+  // empty.
   [[nodiscard]] std::string observe(const Sample& sample);
 
  private:
@@ -51,7 +52,9 @@ class Concurrency {
   [[nodiscard]] std::string judge_growth(const Sample& sample, double rate);
   [[nodiscard]] std::string judge_shrinking(const Sample& sample, double rate);
   [[nodiscard]] std::string hold(const Sample& sample, double rate);
-  std::string try_fewer(const Sample& sample, double rate, std::string why);
+  [[nodiscard]] std::string try_fewer(const Sample& sample, double rate);
+  // What was found out no longer holds.
+  [[nodiscard]] std::string begin_again(const Sample& sample, double rate);
   [[nodiscard]] std::size_t next_level() const;
   std::string change(const Sample& sample, std::size_t target, Phase phase, std::string why);
   void accept(const Sample& sample, double rate);
@@ -73,6 +76,7 @@ class Concurrency {
   bool m_tried_fewer = false;
   bool m_seen_full = false;  // with m_good, once
   int m_fallen_looks = 0;
+  int m_faded_looks = 0;
   util::SteadyTime m_begun{};
   util::SteadyTime m_changed{};
   util::SteadyTime m_next_probe{};

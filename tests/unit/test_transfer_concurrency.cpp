@@ -101,8 +101,47 @@ TEST_CASE("when more connections begin to bring less, fewer are compared with wh
   }};
   network.run(35s);
   REQUIRE(network.concurrency.target() == 8);
-  network.run(5s);
+  network.run(8s);
   CHECK(network.concurrency.target() == 4);
+}
+
+TEST_CASE("a host that slows many connections down only after minutes is asked for few again") {
+  Network network{.rate = [&](std::size_t n) {
+    const bool throttles = network.sample.time > SteadyTime{} + 300s;
+    return static_cast<double>(n) * (throttles && n > 8 ? 1 : 20) * k_mb;
+  }};
+  network.run(298s);
+  REQUIRE(network.concurrency.target() == 64);
+  network.run(12s);
+  CHECK(network.concurrency.target() == 8);
+}
+
+TEST_CASE("a disk or a network that stands still says nothing of the number of connections") {
+  Network network{.rate = [&](std::size_t n) {
+    const auto time = network.sample.time - SteadyTime{};
+    const bool stalled = time > 40s && time < 100s;
+    return stalled ? 0 : static_cast<double>(std::min<std::size_t>(n, 8)) * 50 * k_mb;
+  }};
+  network.run(39s);
+  REQUIRE(network.concurrency.target() == 8);
+  network.targets.clear();
+  network.run(60s);
+  CHECK(network.targets.empty());
+  network.run(20s);
+  CHECK(network.concurrency.target() == 8);
+}
+
+TEST_CASE("a rate that halves for a moment changes nothing") {
+  Network network{.rate = [&](std::size_t n) {
+    const auto time = network.sample.time - SteadyTime{};
+    const bool disturbed = time > 42s && time % 5s > 3s;
+    return static_cast<double>(n) * (disturbed ? 4 : 20) * k_mb;
+  }};
+  network.run(40s);
+  REQUIRE(network.concurrency.target() == 64);
+  network.targets.clear();
+  network.run(60s);
+  CHECK(network.targets.empty());
 }
 
 TEST_CASE("a host that collapses above eight connections gets eight") {
@@ -146,6 +185,18 @@ TEST_CASE("refusals of one burst count once, later ones again") {
   network.run(1s);
   ++network.sample.rate_limited;
   network.run(100ms);
+  CHECK(network.concurrency.target() == 16);
+}
+
+TEST_CASE("what a server asked for is not taken for a rate that fell") {
+  Network network{.rate = [](std::size_t n) { return 20 * k_mb * static_cast<double>(n); }};
+  network.run(40s);
+  REQUIRE(network.concurrency.target() == 64);
+  for (int refused = 0; refused < 2; ++refused) {
+    ++network.sample.rate_limited;
+    network.run(1100ms);
+  }
+  network.run(20s);
   CHECK(network.concurrency.target() == 16);
 }
 
