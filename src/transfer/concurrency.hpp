@@ -37,8 +37,8 @@ class Concurrency {
   [[nodiscard]] std::size_t target() const { return m_target; }
   // Whether the connections above the target do harm, and must not finish what they are at.
   [[nodiscard]] bool urgent() const { return m_urgent; }
-  // Call it several times a second. Says why when it changes the target or begins anew with it; else
-  // empty.
+  // Call it several times a second. Says why when it changes the target or begins anew with it;
+  // else empty.
   [[nodiscard]] std::string observe(const Sample& sample);
 
  private:
