@@ -101,7 +101,7 @@ TEST_CASE("when more connections begin to bring less, fewer are compared with wh
   }};
   network.run(35s);
   REQUIRE(network.concurrency.target() == 8);
-  network.run(8s);
+  network.run(5s);
   CHECK(network.concurrency.target() == 4);
 }
 
