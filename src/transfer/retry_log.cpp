@@ -56,6 +56,10 @@ RetryLog::Told RetryLog::note(std::size_t kind) {
 void RetryLog::tell(const Retry& retry) {
   const std::size_t kind = kind_of(retry.result);
   const Told told = note(kind);
+  const auto level = told.now ? util::Level::warning : util::Level::debug;
+  if (!m_log.enabled(level)) {
+    return;
+  }
   const auto delay = std::chrono::ceil<std::chrono::seconds>(retry.delay);
   auto message = fmt::format("{}: {}; trying again in {}", retry.path,
                              util::printable(retry.result.cause, k_max_cause_bytes),
@@ -64,7 +68,7 @@ void RetryLog::tell(const Retry& retry) {
     message += fmt::format("; {} more like it in the last {}", told.held_back,
                            util::format_duration(told.since));
   }
-  m_log.write(told.now ? util::Level::warning : util::Level::debug, "retry", message,
+  m_log.write(level, "retry", message,
               {{"path", retry.path},
                {"kind", std::string(k_kinds.at(kind))},
                {"cause", retry.result.cause},

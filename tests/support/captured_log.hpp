@@ -15,6 +15,9 @@ namespace nai::test {
 // Keeps what was logged.
 class CapturedLog final : public util::Log {
  public:
+  // From `least` on, as a log does that is not at debug level.
+  explicit CapturedLog(util::Level least = util::Level::debug) : m_least(least) {}
+
   struct Entry {
     util::Level level;
     std::string event;
@@ -23,10 +26,13 @@ class CapturedLog final : public util::Log {
 
   void write(util::Level level, std::string_view event, std::string_view message,
              const util::Fields& /*fields*/) override {
+    if (!enabled(level)) {
+      return;
+    }
     const std::scoped_lock lock(m_mutex);
     m_entries.push_back({level, std::string(event), std::string(message)});
   }
-  [[nodiscard]] bool enabled(util::Level /*level*/) const override { return true; }
+  [[nodiscard]] bool enabled(util::Level level) const override { return level >= m_least; }
   void hide(std::string secret) override {
     const std::scoped_lock lock(m_mutex);
     m_secrets.push_back(std::move(secret));
@@ -56,6 +62,7 @@ class CapturedLog final : public util::Log {
   }
 
  private:
+  util::Level m_least;
   mutable std::mutex m_mutex;
   std::vector<Entry> m_entries;
   std::vector<std::string> m_secrets;

@@ -84,7 +84,7 @@ TEST_CASE_METHOD(Fixture, "A day of nothing but trouble is told in far less than
   constexpr std::size_t k_room = 600'000;
   for (const auto pause : {500ms, 30'000ms, 700'000ms}) {
     test::FakeClock day;
-    test::CapturedLog lines;
+    test::CapturedLog lines(nai::util::Level::warning);
     RetryLog all_day(day, lines);
     const nai::source::FetchResult limited{
         .verdict = Verdict::rate_limited, .cause = std::string(4000, 'x'), .status = 429};

@@ -3,6 +3,7 @@
 // that the program has, and each sentence that can end a run is on the page. With NAI_UPDATE=1 in
 // the environment the list of those is written anew.
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -37,6 +38,19 @@ constexpr std::string_view k_dots = "…";
 
 std::filesystem::path page_file() { return project_directory() / "docs/troubleshooting.md"; }
 
+// As the compiler does with literals that follow each other.
+std::string joined(std::string_view text) {
+  constexpr std::string_view k_break = "\"\n";
+  std::string result;
+  for (auto at = text.find(k_break); at != std::string_view::npos; at = text.find(k_break)) {
+    const auto next = text.find_first_not_of(" \n", at + k_break.size());
+    const bool goes_on = next != std::string_view::npos && text[next] == '"';
+    result += text.substr(0, goes_on ? at : next);
+    text.remove_prefix(goes_on ? next + 1 : std::min(next, text.size()));
+  }
+  return result.append(text);
+}
+
 // All sources below `directory` as one text, literals that go on in the next line joined.
 std::string sources(const std::string& directory = "src") {
   std::string text;
@@ -48,7 +62,7 @@ std::string sources(const std::string& directory = "src") {
       text += read_file(entry.path());
     }
   }
-  return std::regex_replace(text, std::regex(R"("\n\s*")"), "");
+  return joined(text);
 }
 
 // The first string literal from `begin` to the end of the call, braces or statement it stands in.
@@ -72,19 +86,19 @@ std::string literal_after(const std::string& text, std::size_t begin) {
 
 // As the page has it: "cannot open …".
 std::string shown(const std::string& literal) {
-  const std::vector<std::pair<const char*, const char*>> rules{
-      {R"(\{[^}]*\})", "…"},
-      {"\n.*", ""},
-      {"`", "'"},
+  static const std::vector<std::pair<std::regex, const char*>> rules{
+      {std::regex(R"(\{[^}]*\})"), "…"},
+      {std::regex("\n.*"), ""},
+      {std::regex("`"), "'"},
       // What is put together of parts.
-      {"^(?=[ ,;])", "…"},
-      {"^(?=(which|and|has|is|names|cannot be used)\\b)", "… "},
-      {" $", " …"},
-      {"(…)+", "…"},
+      {std::regex("^(?=[ ,;])"), "…"},
+      {std::regex("^(?=(which|and|has|is|names|cannot be used)\\b)"), "… "},
+      {std::regex(" $"), " …"},
+      {std::regex("(…)+"), "…"},
   };
   auto text = literal;
   for (const auto& [pattern, replacement] : rules) {
-    text = std::regex_replace(text, std::regex(pattern), replacement);
+    text = std::regex_replace(text, pattern, replacement);
   }
   return text;
 }
@@ -92,22 +106,33 @@ std::string shown(const std::string& literal) {
 // The sentences that can end a run, by the name of their kind.
 std::map<std::string, std::set<std::string>> sentences() {
   std::map<std::string, std::set<std::string>> result;
-  const auto collect = [&](const std::string& text, const char* pattern, const char* kind) {
+  static const std::regex k_words("[a-z]{3}");
+  constexpr auto k_here =
+      std::regex_constants::match_continuous | std::regex_constants::match_prev_avail;
+  // Where `word` stands, which finds the places for the slow `pattern` that begins with it.
+  const auto collect = [&](const std::string& text, const char* word, const char* pattern,
+                           const char* kind) {
     const std::regex begin(pattern);
-    for (std::sregex_iterator it(text.begin(), text.end(), begin), end; it != end; ++it) {
-      const auto after = static_cast<std::size_t>(it->position() + it->length());
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+      std::smatch found;
+      if (!std::regex_search(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), found,
+                             begin, k_here)) {
+        continue;
+      }
+      const auto after = at + static_cast<std::size_t>(found.length());
       const auto sentence = shown(literal_after(text, after));
       // What is only put together from parts stands with the parts.
-      if (std::regex_search(sentence, std::regex("[a-z]{3}"))) {
-        result[kind == nullptr ? std::string((*it)[1]) : kind].insert(sentence);
+      if (std::regex_search(sentence, k_words)) {
+        result[kind == nullptr ? std::string(found[1]) : kind].insert(sentence);
       }
     }
   };
   const auto all = sources();
-  collect(all, R"(\bErrorKind::(\w+),)", nullptr);
-  collect(all, R"(\bstorage_error\()", "storage");
-  collect(all, R"(\bnetwork_error\()", "temporary");
-  collect(sources("src/app"), R"(\brefuse(?:_argument)?\((?!const |std::string_view))", "usage");
+  collect(all, "ErrorKind::", R"(\bErrorKind::(\w+),)", nullptr);
+  collect(all, "storage_error(", R"(\bstorage_error\()", "storage");
+  collect(all, "network_error(", R"(\bnetwork_error\()", "temporary");
+  collect(sources("src/app"), "refuse", R"(\brefuse(?:_argument)?\((?!const |std::string_view))",
+          "usage");
   result.erase("interrupted");
   return result;
 }
