@@ -19,10 +19,12 @@ prepare_guest() {
   [ "$(id -u)" = 0 ] || skip "needs root, whom the guest takes for its own"
   scripts/setup nfs || skip "Debian's packages cannot be installed"
   mkdir -p build
+  # Two of these scripts may run at the same time.
   {
-    cmake --preset release &&
+    flock 9 &&
+      cmake --preset release &&
       cmake --build --preset release -j "$NAI_JOBS" --target nai-model-processor mock-registry
-  } >"build/$check_name.log" 2>&1 || {
+  } 9>build/guest.lock >"build/$check_name.log" 2>&1 || {
     cat "build/$check_name.log"
     exit 1
   }
