@@ -88,11 +88,11 @@ TEST_CASE("foreign JSON never surprises") {
   CHECK(parse_json("[[], {}, 1]", nullptr, 4));
   CHECK_FALSE(parse_json("[[], {}, 1, 2]", &problem, 4));
   CHECK(problem == "it has too many values");
-  std::string numbers = "[0";
+  std::string lists = "[[]";
   for (std::size_t i = 0; i < k_max_json_values; ++i) {
-    numbers += ",0";
+    lists += ",[]";
   }
-  CHECK_FALSE(parse_json(numbers + "]", &problem));
+  CHECK_FALSE(parse_json(lists + "]", &problem));
   CHECK_FALSE(parse_json("", &problem));
   CHECK(problem == "it is empty");
   CHECK_FALSE(parse_json("{\"a\": \"\xff\"}"));
